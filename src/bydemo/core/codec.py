@@ -1,0 +1,155 @@
+"""Between raw units and what a network sees, both ways in one object.
+
+Law: `decode(encode(x)) == x` up to rounding. Images never pass through here: they stay uint8 and
+the network's first layer holds their scale, so that no float copy of them is ever made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bydemo.core.errors import InputError
+from bydemo.core.fields import Spec
+from bydemo.core.statistics import Statistics, measure
+
+Scaling = Literal["standardise", "minmax", "none"]
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Affine:
+    """encode(x) = (x - offset) / scale, per component; offset and scale are (D,) float64."""
+
+    offset: NDArray[np.float64]
+    scale: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if self.offset.shape != self.scale.shape or not np.isfinite(self.offset).all():
+            raise InputError("not finite or of another shape than the scale", field="offset")
+        if not (np.isfinite(self.scale).all() and (self.scale > 0).all()):
+            raise InputError(f"{self.scale} is not positive and finite", field="scale")
+
+    def encode(self, raw: NDArray[Any]) -> FloatArray:
+        """(..., D) raw units -> (..., D) float32, about unit size."""
+        return ((raw - self.offset) / self.scale).astype(np.float32)
+
+    def decode(self, encoded: NDArray[Any]) -> FloatArray:
+        """The exact way back, (..., D) float32."""
+        return (encoded * self.scale + self.offset).astype(np.float32)
+
+
+def fit_affine(statistics: Statistics, scaling: Scaling) -> Affine:
+    """The affine map of a scaling. A near-constant component is centred but not magnified."""
+    flat = statistics.near_constant
+    ones = np.ones_like(statistics.mean)
+    if scaling == "none":
+        return Affine(offset=np.zeros_like(ones), scale=ones)
+    if scaling == "standardise":
+        offset, scale = statistics.mean, statistics.std
+    elif scaling == "minmax":
+        offset, scale = statistics.low, statistics.high - statistics.low
+    else:
+        raise InputError(f"'{scaling}' is none of standardise, minmax, none", field="scaling")
+    widest = float(scale.max(initial=0.0)) or 1.0
+    return Affine(offset=offset, scale=np.where(flat, widest, scale))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Codec:
+    """Encodes proprioception and actions of one `Spec`; saved beside the weights."""
+
+    spec: Spec
+    proprioception: Affine
+    action: Affine
+
+    @classmethod
+    def fit(
+        cls,
+        spec: Spec,
+        observations: Mapping[str, Iterable[NDArray[Any]]],
+        actions: Iterable[NDArray[Any]],
+        *,
+        observation_scaling: Scaling = "standardise",
+        action_scaling: Scaling = "standardise",
+    ) -> Codec:
+        """Fit on training data only: `observations` name -> chunks (n, D); `actions` chunks."""
+        offsets, scales = [np.zeros(0)], [np.zeros(0)]
+        for name in spec.vectors:
+            columns = spec.observation[name].columns(labels=False)
+            if name not in observations:
+                raise InputError("no statistics: the field is missing", field=name)
+            affine = fit_affine(measure(c[:, columns] for c in observations[name]),
+                                observation_scaling)  # fmt: skip
+            offsets.append(affine.offset)
+            scales.append(affine.scale)
+        numeric = spec.action.columns(labels=False)
+        return cls(
+            spec=spec,
+            proprioception=Affine(offset=np.concatenate(offsets), scale=np.concatenate(scales)),
+            action=fit_affine(measure(c[:, numeric] for c in actions), action_scaling),
+        )
+
+    def gather(self, observation: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+        """The raw proprioception (..., P): the used components of all vector fields in order."""
+        return gather_proprioception(self.spec, observation)
+
+    def encode_observation(self, observation: Mapping[str, NDArray[Any]]) -> FloatArray:
+        """Raw vector fields (..., D) -> encoded proprioception (..., P) float32."""
+        return self.proprioception.encode(self.gather(observation))
+
+    def encode_action(self, action: NDArray[Any]) -> tuple[FloatArray, NDArray[np.int64]]:
+        """Raw (..., A) -> continuous (..., C) float32 and labels (..., G) int64 class indices."""
+        field = self.spec.action
+        labels = action[..., field.columns(labels=True)].astype(np.int64)
+        return self.action.encode(action[..., field.columns(labels=False)]), labels
+
+    def decode_action(self, continuous: NDArray[Any], labels: NDArray[Any]) -> FloatArray:
+        """The way back: (..., C) and (..., G) -> raw (..., A) float32, within the spec's limits."""
+        field = self.spec.action
+        raw = np.zeros((*continuous.shape[:-1], *field.shape), np.float32)
+        raw[..., field.columns(labels=False)] = self.action.decode(continuous)
+        raw[..., field.columns(labels=True)] = labels
+        return raw
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; float64 survives exactly through Python's repr."""
+        affines = {"proprioception": self.proprioception, "action": self.action}
+        return {"spec": self.spec.to_json()} | {
+            n: {"offset": a.offset.tolist(), "scale": a.scale.tolist()} for n, a in affines.items()
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Codec:
+        """Rebuild; a missing statistic is an InputError that names it."""
+
+        def affine(name: str) -> Affine:
+            try:
+                return Affine(
+                    offset=np.asarray(data[name]["offset"], np.float64),
+                    scale=np.asarray(data[name]["scale"], np.float64),
+                )
+            except (KeyError, TypeError) as error:
+                raise InputError(f"the codec lacks {error}", field=name) from error
+
+        if "spec" not in data:
+            raise InputError("the codec lacks it", field="spec")
+        return cls(
+            spec=Spec.from_json(data["spec"]),
+            proprioception=affine("proprioception"),
+            action=affine("action"),
+        )
+
+
+def gather_proprioception(spec: Spec, observation: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    """The raw proprioception (..., P) of `spec`: used components of its vector fields, in order."""
+    names = spec.vectors
+    missing = [n for n in names if n not in observation]
+    if missing:
+        raise InputError("missing from the observation", field=missing[0])
+    chosen = [observation[n][..., spec.observation[n].columns(labels=False)] for n in names]
+    return np.concatenate(chosen, axis=-1)

@@ -1,0 +1,132 @@
+"""The off-screen GL back end: finding one that really draws, and choosing it before MuJoCo loads.
+
+MuJoCo reads the environment variable `MUJOCO_GL` once, when it is first imported, and with
+nothing installed fails much later with an error that names neither cause nor cure. So each
+candidate is tried in a process of its own, with a time limit, by drawing 8x8 pixels.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from bydemo.core.errors import SimulationError
+
+BACKENDS = ("egl", "osmesa", "glfw")
+"""Tried in this order: without a window system first, and the fastest first."""
+
+CURE = "apt-get install libegl1 libgl1"
+"""What makes `egl` work on Debian and Ubuntu, graphics card or not."""
+
+_DRAW_8X8 = """
+import mujoco
+model = mujoco.MjModel.from_xml_string(
+    "<mujoco><worldbody><light pos='0 0 3'/>"
+    "<geom type='sphere' size='.2' rgba='1 .2 .1 1'/></worldbody></mujoco>"
+)
+data = mujoco.MjData(model)
+mujoco.mj_forward(model, data)
+with mujoco.Renderer(model, 8, 8) as renderer:
+    renderer.update_scene(data)
+    pixels = renderer.render()
+print("drawn" if pixels.min() < pixels.max() else "blank")
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlAttempt:
+    """One back end and why it cannot be used; an empty `problem` means that it draws."""
+
+    backend: str
+    problem: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlReport:
+    """The back end that draws (`None`: none does) and everything that was tried, in order."""
+
+    backend: str | None
+    attempts: tuple[GlAttempt, ...]
+
+    def explain(self) -> str:
+        """What was tried, one line a back end, and the cure if nothing draws."""
+        lines = [f"  {a.backend}: {a.problem or 'draws'}" for a in self.attempts]
+        if self.backend is None:
+            head = "no off-screen GL back end can draw, so cameras cannot be rendered. Tried:"
+            return "\n".join([head, *lines, f"On Debian or Ubuntu this cures it: {CURE}"])
+        return "\n".join([f"GL back end '{self.backend}' draws. Tried:", *lines])
+
+
+def _attempt(backend: str, timeout_s: float) -> GlAttempt:
+    """Draws 8x8 pixels with `backend` in a fresh process."""
+    environment = {**os.environ, "MUJOCO_GL": backend}
+    environment.pop("PYOPENGL_PLATFORM", None)  # would override the choice made here
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _DRAW_8X8],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return GlAttempt(backend=backend, problem=f"no answer within {timeout_s:g} s")
+    if done.returncode == 0:
+        drawn = done.stdout.strip().endswith("drawn")
+        return GlAttempt(backend=backend, problem="" if drawn else "the picture is blank")
+    said = [line for line in done.stderr.splitlines() if line.strip()]
+    if done.returncode < 0:
+        return GlAttempt(backend=backend, problem=f"ended by signal {-done.returncode}")
+    return GlAttempt(backend=backend, problem=said[-1].strip() if said else "failed silently")
+
+
+@functools.cache
+def probe_gl(
+    backends: tuple[str, ...] = BACKENDS, timeout_s: float = 30.0, exhaustive: bool = False
+) -> GlReport:
+    """The first of `backends` that draws; the answer is kept for the life of this process.
+
+    `exhaustive` goes on after the first success, for a full table (`bydemo doctor`).
+    """
+    attempts: list[GlAttempt] = []
+    chosen: str | None = None
+    for backend in backends:
+        attempt = _attempt(backend, timeout_s)
+        attempts.append(attempt)
+        if not attempt.problem:
+            chosen = chosen or backend
+            if not exhaustive:
+                break
+    return GlReport(backend=chosen, attempts=tuple(attempts))
+
+
+def choose_gl() -> str:
+    """Sets `MUJOCO_GL` to `egl` unless the user has set it; costs nothing and checks nothing.
+
+    Must run before `mujoco` is imported for the first time.
+    """
+    return os.environ.setdefault("MUJOCO_GL", BACKENDS[0])
+
+
+def require_gl() -> str:
+    """Finds a back end that draws, sets `MUJOCO_GL` to it and returns its name.
+
+    A value that the user has set is tried alone. Worker processes inherit the variable.
+    Raises `SimulationError` with what was tried and the cure if nothing draws.
+    """
+    asked = os.environ.get("MUJOCO_GL")
+    report = probe_gl((asked,)) if asked else probe_gl()
+    if report.backend is None and asked and "mujoco" not in sys.modules:
+        report = probe_gl(tuple(b for b in BACKENDS if b != asked))
+    if report.backend is None:
+        raise SimulationError(report.explain())
+    if "mujoco" in sys.modules and os.environ.get("MUJOCO_GL", report.backend) != report.backend:
+        raise SimulationError(
+            f"mujoco is loaded with MUJOCO_GL={asked}, but only '{report.backend}' draws here"
+        )
+    os.environ["MUJOCO_GL"] = report.backend
+    return report.backend

@@ -1,0 +1,189 @@
+"""The Kinova Jaco 2 arm and its three-finger hand: model, control law and proprioception.
+
+Meshes and inertias come from `dm_control`'s Kinova models. The control law is the one of the Jaco
+Play data: a Cartesian velocity of the tool with the tool held pointing down, and a gripper label.
+World frame: arm base at the origin, workspace at negative y, z up, table top at z = 0.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Final
+
+import mujoco
+import numpy as np
+
+from bydemo.core.errors import SimulationError
+from bydemo.sim.kinematics import Vector, VelocityKinematics
+
+CONTROL_RATE: Final = 10
+"""[Hz] as in the Jaco Play data."""
+PHYSICS_STEP: Final = 0.004
+SUBSTEPS: Final = 25
+SOLVES: Final = 5
+"""Kinematics is solved this many times a control step, so that straight stays straight."""
+
+SPEED_LIMIT: Final = 0.2
+"""[m/s] each Cartesian component of an action is clipped to this."""
+JOINT_SPEED_LIMIT: Final = np.array([0.63, 0.63, 0.63, 0.84, 0.84, 0.84])
+"""[rad/s] 36 and 48 degrees/s, Kinova's firmware limits (Jaco 2 user guide)."""
+ARMATURE: Final = (1.0, 0.4)
+"""[kg m^2] a quarter of dm_control's placeholder: with the whole of it the torque limits take
+0.25 s to reach full speed, and the tool swings; without friction loss, which no servo shows."""
+
+OPEN, STAY, CLOSE = 0, 1, 2
+FINGER_STEP: Final = 0.2
+"""[rad] one label moves the finger targets this far: about six steps from open to closed."""
+FINGER_SQUEEZE: Final = 0.25
+"""[rad] the target never runs further than this ahead of a blocked finger."""
+FINGER_RANGE: Final = (0.15, 1.35)
+"""[rad] travel of the modelled finger joints."""
+FINGER_CLOSED: Final = 1.36
+"""[rad] what the real hand reports closed on nothing; reports are scaled to 0..this."""
+FINGER_GAIN: Final = (20.0, 11.0, 11.0)
+FINGER_FORCE: Final = (3.0, 1.6, 1.6)
+"""[N m] thumb against two fingers: near balance, or the pair pushes the object away."""
+
+HOME: Final = np.array([-1.486, 3.498, 1.374, 3.470, -1.195, -2.729])
+"""[rad] tool down, pinch at (0.05, -0.40, 0.25) m."""
+TOOL_DOWN: Final = np.diag([1.0, -1.0, -1.0])
+"""(3, 3) orientation of the pinch site: thumb on the +x side, approach along -z."""
+TOOL_OFFSET: Final = 0.15
+"""[m] the reported position lies this far above the pinch, inside the palm: with it the range of
+z over a table at z = 0 is the one of the real data (0.157..0.401 m)."""
+REPORT_FRAME: Final = np.array([0.0, -0.156, 0.988, 0.0])
+"""Quaternion (w, x, y, z) from the pinch site to the reported frame (z up, turned 162 degrees
+about it), so that tool-down reads qz = 0.988, the middle of the real data's 0.977..0.998."""
+
+ARM_JOINTS: Final = tuple(f"joint_{i}" for i in range(1, 7))
+FINGER_JOINTS: Final = tuple(f"hand/finger_{i}" for i in range(1, 4))
+PINCH: Final = "hand/pinchsite"
+
+
+def arm_spec() -> mujoco.MjSpec:
+    """The arm with its hand and actuators, ready to be given a kitchen and compiled."""
+    folder = _kinova_folder()
+    spec = mujoco.MjSpec.from_file(str(folder / "jaco_arm.xml"))
+    hand = mujoco.MjSpec.from_file(str(folder / "jaco_hand.xml"))
+    spec.attach(hand, site=spec.site("wristsite"), prefix="hand/")
+    spec.modelname = "jaco"
+    option = spec.option
+    option.timestep = PHYSICS_STEP
+    option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
+    option.impratio = 10.0
+    for body in spec.bodies:
+        body.gravcomp = 1.0  # the real controller compensates gravity; velocity servos do not
+    for geom in spec.geoms:
+        _set_contact(geom)
+    for i, name in enumerate(ARM_JOINTS):
+        joint = spec.joint(name)
+        joint.armature, joint.frictionloss = ARMATURE[0 if i < 3 else 1], 0.0
+    for i, name in enumerate(ARM_JOINTS):
+        limit, torque = JOINT_SPEED_LIMIT[i], (30.5 if i < 3 else 6.8)
+        actuator = spec.add_actuator(name=name, target=name)
+        actuator.trntype = mujoco.mjtTrn.mjTRN_JOINT
+        actuator.set_to_velocity(kv=500.0)
+        actuator.ctrllimited, actuator.ctrlrange = 1, [-limit, limit]
+        actuator.forcelimited, actuator.forcerange = 1, [-torque, torque]
+    for i, name in enumerate(FINGER_JOINTS):
+        actuator = spec.add_actuator(name=name, target=name)
+        actuator.trntype = mujoco.mjtTrn.mjTRN_JOINT
+        actuator.set_to_position(kp=FINGER_GAIN[i], kv=0.5)
+        actuator.forcelimited, actuator.forcerange = 1, [-FINGER_FORCE[i], FINGER_FORCE[i]]
+    return spec
+
+
+def _set_contact(geom: mujoco.MjsGeom) -> None:
+    """Fingers and palm touch the world; the links behind them never reach it."""
+    touching = geom.name.startswith(("hand/finger", "hand/link_6_main"))
+    geom.contype, geom.conaffinity = (2, 1) if touching else (0, 0)
+    if geom.name.startswith("hand/finger"):
+        geom.condim = 6
+        geom.friction = [2.0, 0.02, 0.001]
+        geom.priority = 1
+
+
+def _kinova_folder() -> Path:
+    found = importlib.util.find_spec("dm_control")  # its import would start a GL context
+    if found is None or found.origin is None:
+        raise SimulationError("the arm's meshes are missing: install dm_control")
+    return Path(found.origin).parent / "third_party" / "kinova"
+
+
+class JacoArm:
+    """Drives and reads the arm inside one model and its data."""
+
+    def __init__(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
+        self._model, self._data = model, data
+        self.pinch = model.site(PINCH).id
+        self.hand = model.body("hand/hand").id
+        self.finger_bodies = frozenset(
+            i for i in range(model.nbody) if model.body(i).name.startswith("hand/b_finger")
+        )
+        joints = [model.joint(name).id for name in ARM_JOINTS]
+        fingers = [model.joint(name).id for name in FINGER_JOINTS]
+        self._arm_dof = model.jnt_dofadr[joints]
+        self._arm_qpos = model.jnt_qposadr[joints]
+        self._finger_qpos = model.jnt_qposadr[fingers]
+        self._arm_ctrl = np.array([model.actuator(name).id for name in ARM_JOINTS])
+        self._finger_ctrl = np.array([model.actuator(name).id for name in FINGER_JOINTS])
+        self._kinematics = VelocityKinematics(
+            model, self.pinch, self._arm_dof, JOINT_SPEED_LIMIT
+        )
+        self._jacobian = np.zeros((6, model.nv))
+
+    def reset(self, position: Vector, finger: float = FINGER_RANGE[0]) -> float:
+        """Puts the pinch at `position`, tool down, fingers at `finger` [rad]; distance left [m]."""
+        self._data.qpos[self._arm_qpos] = HOME
+        missed = self._kinematics.place(self._data, position, TOOL_DOWN)
+        self._data.qpos[self._finger_qpos] = finger
+        self._data.ctrl[self._arm_ctrl] = 0.0
+        self._data.ctrl[self._finger_ctrl] = finger
+        return missed
+
+    def move_fingers(self, label: int) -> None:
+        """Shifts the finger targets by one label's step."""
+        if label == STAY:
+            return
+        here = self._data.qpos[self._finger_qpos]
+        step = FINGER_STEP if label == CLOSE else -FINGER_STEP
+        target = self._data.ctrl[self._finger_ctrl] + step
+        target = np.clip(target, here - FINGER_SQUEEZE, here + FINGER_SQUEEZE)
+        self._data.ctrl[self._finger_ctrl] = np.clip(target, *FINGER_RANGE)
+
+    def drive(self, velocity: Vector) -> None:
+        """Sets joint speeds for a linear velocity (3,) [m/s] of the pinch at the present pose."""
+        self._data.ctrl[self._arm_ctrl] = self._kinematics.solve(self._data, velocity, TOOL_DOWN)
+
+    def pinch_position(self) -> Vector:
+        """(3,) [m] where the closed fingertips meet."""
+        return self._data.site_xpos[self.pinch].copy()
+
+    def fingers(self) -> Vector:
+        """(3,) [rad] joint angles, thumb first, scaled to 0 (open) .. 1.36 (closed on nothing)."""
+        low, high = FINGER_RANGE
+        travel = (self._data.qpos[self._finger_qpos] - low) / (high - low)
+        return travel * FINGER_CLOSED
+
+    def proprioception(self) -> dict[str, np.ndarray]:
+        """Everything observed but the images, float32, in the Jaco Play layout."""
+        pose, orientation = np.empty(7), np.empty(4)
+        mujoco.mju_mat2Quat(orientation, self._data.site_xmat[self.pinch])
+        mujoco.mju_mulQuat(orientation, orientation, REPORT_FRAME)
+        orientation *= -1.0 if orientation[3] < 0 else 1.0  # one of the two signs: qz > 0
+        pose[:3] = self.pinch_position()
+        pose[2] += TOOL_OFFSET
+        pose[3:] = orientation[[1, 2, 3, 0]]
+        mujoco.mj_jacSite(
+            self._model, self._data, self._jacobian[:3], self._jacobian[3:], self.pinch
+        )
+        joints = np.empty(8)
+        joints[:6] = self._data.qpos[self._arm_qpos]
+        joints[6:] = self.fingers()[:2]
+        return {
+            "ee_position": pose.astype(np.float32),
+            "ee_velocity": (self._jacobian @ self._data.qvel).astype(np.float32),
+            "joint_position": joints.astype(np.float32),
+        }
