@@ -49,7 +49,9 @@ class View:
 
 
 def grey(image: NDArray[Any]) -> Image:
-    """(..., H, W, 3) RGB uint8 -> (..., H, W, 1) uint8 luma (BT.601), rounded."""
+    """(..., H, W, 3) RGB uint8 -> (..., H, W, 1) uint8 luma (BT.601), rounded; grey stays grey."""
+    if image.shape[-1] == 1:
+        return image
     wide = image.astype(np.uint16)
     luma = wide[..., 0] * _LUMA[0] + wide[..., 1] * _LUMA[1] + wide[..., 2] * _LUMA[2]
     out: Image = ((luma + 128) >> 8).astype(np.uint8)[..., None]

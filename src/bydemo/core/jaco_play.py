@@ -50,7 +50,7 @@ def jaco_play_spec(annotation: dict[str, Field] | None = None) -> Spec:
     return Spec(
         observation=observation,
         action=Field.vector(
-            Part(name="velocity", size=3, unit="m/s", low=-SPEED_LIMIT, high=SPEED_LIMIT),
+            Part(name="position", size=3, unit="m/s", low=-SPEED_LIMIT, high=SPEED_LIMIT),
             Part(name="gripper", size=1, classes=GRIPPER_LABELS),
         ),
         control_rate=CONTROL_RATE,

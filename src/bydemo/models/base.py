@@ -46,10 +46,14 @@ class Losses:
 
 @dataclass(frozen=True, kw_only=True)
 class Shapes:
-    """All that a model needs to know of the data to be built."""
+    """All that a model needs to know of the data to be built.
+
+    `proprioception` names, component by component, the observation field that it comes from, so
+    that a model can be told to look away from one (`ee_velocity`, say).
+    """
 
     view: View
-    proprioception: int
+    proprioception: tuple[str, ...]
     continuous: int
     classes: tuple[int, ...]
     chunk: int = 1

@@ -33,22 +33,31 @@ ARMATURE: Final = (1.0, 0.4)
 0.25 s to reach full speed, and the tool swings; without friction loss, which no servo shows."""
 
 OPEN, STAY, CLOSE = 0, 1, 2
-FINGER_STEP: Final = 0.2
-"""[rad] one label moves the finger targets this far: about six steps from open to closed."""
-FINGER_SQUEEZE: Final = 0.25
+FINGER_STEP: Final = 0.09
+"""[rad] one label moves the finger targets this far: eight steps from open to closed
+on nothing, about six to grip a toy."""
+FINGER_SQUEEZE: Final = 0.12
 """[rad] the target never runs further than this ahead of a blocked finger."""
-FINGER_RANGE: Final = (0.15, 1.35)
-"""[rad] travel of the modelled finger joints."""
+FINGER_PUSH: Final = 0.04
+"""[rad] a stopped finger whose target is this far ahead pushes."""
+FINGER_STOPPED: Final = 0.3
+"""[rad/s] slower than this a finger that pushes is held up by something."""
+FINGER_STILL: Final = 0.05
+"""[rad/s] slower than this a finger has come to its end."""
+FINGER_RANGE: Final = (0.60, 1.35)
+"""[rad] what the gripper labels use of the joints' 0.15..1.35: open, the fingertips stand 0.10 m
+apart; wider they would only knock over what stands beside the object."""
 FINGER_CLOSED: Final = 1.36
 """[rad] what the real hand reports closed on nothing; reports are scaled to 0..this."""
-FINGER_GAIN: Final = (20.0, 11.0, 11.0)
+FINGER_GAIN: Final = (40.0, 22.0, 22.0)
+FINGER_DAMPING: Final = 0.2
 FINGER_FORCE: Final = (3.0, 1.6, 1.6)
 """[N m] thumb against two fingers: near balance, or the pair pushes the object away."""
 
 HOME: Final = np.array([-1.486, 3.498, 1.374, 3.470, -1.195, -2.729])
-"""[rad] tool down, pinch at (0.05, -0.40, 0.25) m."""
+"""[rad] tool down over the middle of the workspace."""
 TOOL_DOWN: Final = np.diag([1.0, -1.0, -1.0])
-"""(3, 3) orientation of the pinch site: thumb on the +x side, approach along -z."""
+"""(3, 3) orientation of the pinch: thumb on the +x side, approach along -z."""
 TOOL_OFFSET: Final = 0.15
 """[m] the reported position lies this far above the pinch, inside the palm: with it the range of
 z over a table at z = 0 is the one of the real data (0.157..0.401 m)."""
@@ -58,7 +67,9 @@ about it), so that tool-down reads qz = 0.988, the middle of the real data's 0.9
 
 ARM_JOINTS: Final = tuple(f"joint_{i}" for i in range(1, 7))
 FINGER_JOINTS: Final = tuple(f"hand/finger_{i}" for i in range(1, 4))
-PINCH: Final = "hand/pinchsite"
+PINCH: Final = "hand/pinch"
+"""Ours: midway between thumb and both fingers (the model's own site lies 15 mm aside)."""
+HAND_BODY: Final = "hand/hand"
 
 
 def arm_spec() -> mujoco.MjSpec:
@@ -68,6 +79,8 @@ def arm_spec() -> mujoco.MjSpec:
     hand = mujoco.MjSpec.from_file(str(folder / "jaco_hand.xml"))
     spec.attach(hand, site=spec.site("wristsite"), prefix="hand/")
     spec.modelname = "jaco"
+    hand_body, grip = spec.body(HAND_BODY), spec.site("hand/pinchsite")
+    hand_body.add_site(name=PINCH, pos=[0.0, grip.pos[1], grip.pos[2]], quat=grip.quat, group=4)
     option = spec.option
     option.timestep = PHYSICS_STEP
     option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
@@ -91,6 +104,7 @@ def arm_spec() -> mujoco.MjSpec:
         actuator = spec.add_actuator(name=name, target=name)
         actuator.trntype = mujoco.mjtTrn.mjTRN_JOINT
         actuator.set_to_position(kp=FINGER_GAIN[i], kv=0.5)
+        spec.joint(name).damping = [FINGER_DAMPING, 0, 0]
         actuator.forcelimited, actuator.forcerange = 1, [-FINGER_FORCE[i], FINGER_FORCE[i]]
     return spec
 
@@ -118,7 +132,7 @@ class JacoArm:
     def __init__(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
         self._model, self._data = model, data
         self.pinch = model.site(PINCH).id
-        self.hand = model.body("hand/hand").id
+        self.hand = model.body(HAND_BODY).id
         self.finger_bodies = frozenset(
             i for i in range(model.nbody) if model.body(i).name.startswith("hand/b_finger")
         )
@@ -126,16 +140,16 @@ class JacoArm:
         fingers = [model.joint(name).id for name in FINGER_JOINTS]
         self._arm_dof = model.jnt_dofadr[joints]
         self._arm_qpos = model.jnt_qposadr[joints]
+        self._finger_dof = model.jnt_dofadr[fingers]
         self._finger_qpos = model.jnt_qposadr[fingers]
         self._arm_ctrl = np.array([model.actuator(name).id for name in ARM_JOINTS])
         self._finger_ctrl = np.array([model.actuator(name).id for name in FINGER_JOINTS])
-        self._kinematics = VelocityKinematics(
-            model, self.pinch, self._arm_dof, JOINT_SPEED_LIMIT
-        )
+        self._kinematics = VelocityKinematics(model, self.pinch, self._arm_dof, JOINT_SPEED_LIMIT)
         self._jacobian = np.zeros((6, model.nv))
 
-    def reset(self, position: Vector, finger: float = FINGER_RANGE[0]) -> float:
-        """Puts the pinch at `position`, tool down, fingers at `finger` [rad]; distance left [m]."""
+    def reset(self, position: Vector, closure: float = 0.0) -> float:
+        """Puts the pinch at `position`, tool down; `closure` from 0 (open) to 1. Distance left [m]."""
+        finger = FINGER_RANGE[0] + closure * (FINGER_RANGE[1] - FINGER_RANGE[0])
         self._data.qpos[self._arm_qpos] = HOME
         missed = self._kinematics.place(self._data, position, TOOL_DOWN)
         self._data.qpos[self._finger_qpos] = finger
@@ -166,6 +180,17 @@ class JacoArm:
         low, high = FINGER_RANGE
         travel = (self._data.qpos[self._finger_qpos] - low) / (high - low)
         return travel * FINGER_CLOSED
+
+    def squeezing(self) -> bool:
+        """Thumb and at least one finger push, and are stopped, by something between them."""
+        lead = self._data.ctrl[self._finger_ctrl] - self._data.qpos[self._finger_qpos]
+        stopped = np.abs(self._data.qvel[self._finger_dof]) < FINGER_STOPPED
+        pushing = (lead > FINGER_PUSH) & stopped
+        return bool(pushing[0] and pushing[1:].any())
+
+    def stalled(self) -> bool:
+        """No finger moves."""
+        return bool((np.abs(self._data.qvel[self._finger_dof]) < FINGER_STILL).all())
 
     def proprioception(self) -> dict[str, np.ndarray]:
         """Everything observed but the images, float32, in the Jaco Play layout."""

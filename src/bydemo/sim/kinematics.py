@@ -36,9 +36,7 @@ class VelocityKinematics:
 
     def jacobian(self, data: mujoco.MjData) -> Vector:
         """(6, joints): linear rows first, in world axes."""
-        mujoco.mj_jacSite(
-            self._model, data, self._jacobian[:3], self._jacobian[3:], self._site
-        )
+        mujoco.mj_jacSite(self._model, data, self._jacobian[:3], self._jacobian[3:], self._site)
         return self._jacobian[:, self._joints]
 
     def solve(self, data: mujoco.MjData, velocity: Vector, orientation: Vector) -> Vector:

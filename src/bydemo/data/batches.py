@@ -1,0 +1,176 @@
+"""From a dataset to the batches that models/base.py describes, in vectorised steps.
+
+Shape letters: N steps, E episodes, M samples, B batch, H W pixels, I channels, P proprioception,
+L words, K chunk steps, C continuous action components, G label parts.
+
+Only the numbers are held in memory (some hundred bytes a step); images are copied row by row from
+the memory map when a batch is asked for. There are no workers: for data that lie in the page
+cache they would cost more than they save.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bydemo.core.codec import Codec
+from bydemo.core.errors import InputError
+from bydemo.core.images import View
+from bydemo.core.language import Vocabulary
+from bydemo.data.source import Dataset
+from bydemo.data.view_cache import check_size, view_array, view_file
+
+Rows = NDArray[np.int64]
+NumpyBatch = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchConfig:
+    """What a sample is.
+
+    view: which images; none where its `cameras` are empty. chunk: actions a sample (K).
+    target_offset: the first of them lies so many steps after the observation. keyframes: also give
+    the proprioception at the next event of a label part, and the steps until it.
+    """
+
+    view: View
+    chunk: int = 1
+    target_offset: int = 0
+    keyframes: bool = False
+
+    def __post_init__(self) -> None:
+        if self.chunk < 1:
+            raise InputError(f"is {self.chunk}, expected at least 1", field="chunk")
+        if self.target_offset < 0:
+            raise InputError(f"is {self.target_offset}, expected 0 or more", field="target_offset")
+
+
+class Batches:
+    """All samples of some episodes: every step whose first target lies in the same episode."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        episodes: str | Sequence[int],
+        codec: Codec,
+        vocabulary: Vocabulary,
+        config: BatchConfig,
+    ) -> None:
+        """`episodes` is the name of a split, or episode indices."""
+        self.dataset, self.config = dataset, config
+        chosen = dataset.split(episodes) if isinstance(episodes, str) else tuple(episodes)
+        if not chosen:
+            raise InputError("no episodes were chosen", path=dataset.path, field="episodes")
+        self.episodes = chosen
+        index = np.asarray(chosen, np.int64)
+        starts, stops = dataset.starts[index], dataset.starts[index] + dataset.lengths[index]
+        samples = [
+            np.arange(a, b - config.target_offset) for a, b in zip(starts, stops, strict=True)
+        ]
+        self.steps: Rows = np.concatenate(samples).astype(np.int64)
+        """(M,) the dataset's step of each sample."""
+        self.episode_of: Rows = np.repeat(index, [len(s) for s in samples])
+        """(M,) the episode of each sample."""
+        if len(self.steps) == 0:
+            raise InputError(
+                f"no episode is longer than the target offset {config.target_offset}",
+                path=dataset.path, field="target_offset",
+            )  # fmt: skip
+        self._stop = (dataset.starts + dataset.lengths)[self.episode_of]
+        self._encode(codec, vocabulary)
+        self._image: NDArray[np.uint8] | None = None
+        if config.view.cameras:
+            self._image = view_array(dataset, config.view)
+            self._image_file = view_file(dataset, config.view)
+        self._order: tuple[int, int, Rows] | None = None
+
+    def __len__(self) -> int:
+        """Samples (M)."""
+        return len(self.steps)
+
+    def gather(self, rows: Rows) -> NumpyBatch:
+        """The batch of samples `rows` (B,), each 0..M-1, in that order."""
+        steps, config = self.steps[rows], self.config
+        batch: NumpyBatch = {}
+        if self._image is not None:
+            check_size(self._image_file, self._image.nbytes)
+            batch["image"] = self._image[steps]
+        batch["proprioception"] = self._proprioception[steps]
+        batch["prompt"] = self._prompt[self.episode_of[rows]]
+        targets = steps[:, None] + (config.target_offset + np.arange(config.chunk))
+        last = self._stop[rows][:, None] - 1
+        batch["valid"] = targets <= last
+        # Beyond the end the last action is repeated, so that every number is a real one.
+        targets = np.minimum(targets, last)
+        batch["continuous"] = self._continuous[targets]
+        batch["labels"] = self._labels[targets]
+        if config.keyframes:
+            keyframe = self._keyframe[steps]
+            batch["keyframe"] = self._proprioception[keyframe]
+            batch["keyframe_steps"] = (keyframe - steps).astype(np.float32)
+        return batch
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Batches an epoch, the last and shorter one included."""
+        return -(-len(self) // batch_size)
+
+    def rows_at(self, seed: int, step: int, batch_size: int) -> Rows:
+        """Sample rows of the batch at training `step`: a pure function of its arguments."""
+        epoch, within = divmod(step, self.steps_per_epoch(batch_size))
+        if self._order is None or self._order[:2] != (seed, epoch):
+            self._order = (seed, epoch, order(len(self), seed, epoch))
+        return self._order[2][within * batch_size : (within + 1) * batch_size]
+
+    def at(self, seed: int, step: int, batch_size: int) -> NumpyBatch:
+        """The shuffled batch at training `step`."""
+        return self.gather(self.rows_at(seed, step, batch_size))
+
+    def _encode(self, codec: Codec, vocabulary: Vocabulary) -> None:
+        dataset = self.dataset
+        vectors = {n: dataset.observation(n) for n in codec.spec.vectors}
+        self._proprioception = codec.encode_observation(vectors)
+        self._require("observation", np.isfinite(self._proprioception), "is not finite")
+        self._require("action", np.isfinite(dataset.action), "is not finite")
+        self._continuous, self._labels = codec.encode_action(dataset.action)
+        classes = np.array([len(part.classes) for part in codec.spec.action.labels], np.int64)
+        known = (self._labels >= 0) & (self._labels < classes)
+        self._require("action", known, "holds a label that is no class index")
+        self._prompt = np.stack([vocabulary.encode(e.instruction) for e in dataset.episodes])
+        if self.config.keyframes:
+            self._keyframe = next_event(self._labels, dataset.starts, dataset.lengths)
+
+    def _require(self, field: str, good: NDArray[np.bool_], problem: str) -> None:
+        """InputError naming episode and step of the first row of `good` (N, D) that is not all."""
+        whole = good.all(axis=1)
+        if whole.all():
+            return
+        step, starts = int(np.argmin(whole)), self.dataset.starts
+        episode = int(np.searchsorted(starts, step, side="right")) - 1
+        raise InputError(
+            f"{problem} at step {step - int(starts[episode])} of episode {episode}",
+            path=self.dataset.path, field=field,
+        )  # fmt: skip
+
+
+def order(samples: int, seed: int, epoch: int) -> Rows:
+    """A permutation of 0..samples-1, (samples,) int64: a pure function of its arguments."""
+    generator = np.random.Generator(np.random.Philox(key=[seed, epoch]))
+    return generator.permutation(samples).astype(np.int64)
+
+
+def next_event(labels: NDArray[np.int64], starts: Rows, lengths: Rows) -> Rows:
+    """(N,) for each step the first step from it on, itself included, whose labels (N, G) differ
+    from the step before; the episode's last step where none is left.
+    """
+    steps = len(labels)
+    event = np.zeros(steps, bool)
+    event[1:] = (labels[1:] != labels[:-1]).any(axis=1)
+    event[starts] = False
+    event[starts + lengths - 1] = True
+    marked = np.where(event, np.arange(steps), steps)
+    found: Rows = np.minimum.accumulate(marked[::-1])[::-1]
+    return found

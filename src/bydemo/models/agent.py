@@ -1,0 +1,287 @@
+"""A trained policy with everything it needs to act on raw observations: a folder that acts.
+
+Shape letters as in `models/base.py`; A components of a raw action.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bydemo.core.actor import Observation
+from bydemo.core.codec import Codec
+from bydemo.core.config import from_plain, to_plain
+from bydemo.core.errors import InputError
+from bydemo.core.fields import Spec
+from bydemo.core.images import View
+from bydemo.core.language import Vocabulary
+from bydemo.core.results import read_json, versions, write_json
+from bydemo.core.sealed_folder import verify_folder, write_folder
+from bydemo.models import model_config
+from bydemo.models.base import ModelConfig, Policy, Shapes, config_name
+from bydemo.nets.weights import load_into, read_tensors, write_tensors
+
+SCHEMA = "bydemo.model/1"
+CONFIG, WEIGHTS, CODEC = "config.json", "model.safetensors", "codec.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActingOptions:
+    """How a prediction becomes an action; saved with the agent.
+
+    labels: `argmax` takes the likeliest class, `sample` draws from the distribution, by the seed
+    given to `reset`. label_bias: S numbers [nats] added to the logits first, or none.
+    """
+
+    labels: Literal["argmax", "sample"] = "argmax"
+    label_bias: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.labels not in ("argmax", "sample"):
+            raise InputError(f"'{self.labels}' is none of argmax, sample", field="labels")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawPrediction:
+    """action (B, K, A) float32 in raw units and within limits (NaN where the model
+    breaks down, for the rollout to report); probabilities (B, K, S) float32,
+    the label parts' one after the other, before any bias of the acting options."""
+
+    action: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+
+
+def shapes_for(codec: Codec, view: View, vocabulary: Vocabulary, chunk: int = 1) -> Shapes:
+    """What a model must know to be built for this data."""
+    observation = codec.spec.observation
+    names = [n for n in codec.spec.vectors for _ in observation[n].columns(labels=False)]
+    return Shapes(
+        view=view,
+        proprioception=tuple(names),
+        continuous=len(codec.spec.action.columns(labels=False)),
+        classes=tuple(len(part.classes) for part in codec.spec.action.labels),
+        chunk=chunk,
+        vocabulary=vocabulary.size,
+        prompt_length=vocabulary.length,
+    )
+
+
+@dataclass(kw_only=True, eq=False)
+class Agent:
+    """An actor that asks a policy: raw observation -> codec -> model -> codec -> raw action.
+
+    Deterministic, and one sample's action does not depend on what else is in the batch. It acts
+    on the first step of each predicted chunk; `models/chunking.py` executes more of them.
+    """
+
+    model: Policy
+    config: ModelConfig
+    codec: Codec
+    view: View
+    vocabulary: Vocabulary
+    options: ActingOptions = field(default_factory=ActingOptions)
+    chunk: int = 1
+
+    def __post_init__(self) -> None:
+        self.model.eval()
+        self._prompt = self.vocabulary.encode("")
+        self._random = np.random.default_rng(0)
+        self._classes = [len(part.classes) for part in self.spec.action.labels]
+        self._low, self._high = _limits(self.spec)
+        if self.options.label_bias and len(self.options.label_bias) != sum(self._classes):
+            raise InputError(
+                f"{len(self.options.label_bias)} numbers, expected {sum(self._classes)}: one a "
+                "class",
+                field="label_bias",
+            )
+
+    @property
+    def spec(self) -> Spec:
+        """The fields that the agent was trained on."""
+        return self.codec.spec
+
+    def reset(self, seed: int, instruction: str) -> None:
+        """Begin an episode with this prompt."""
+        self._prompt = self.vocabulary.encode(instruction)
+        self._random = np.random.default_rng(seed)
+
+    def act(self, observation: Observation) -> NDArray[np.float32]:
+        """The action (A,) for one raw observation."""
+        action: NDArray[np.float32] = self.act_chunk(observation)[0]
+        return action
+
+    def act_chunk(self, observation: Observation) -> NDArray[np.float32]:
+        """The whole predicted chunk (K, A) for one raw observation."""
+        chunk: NDArray[np.float32] = self.predict(
+            self.encode([observation], self._prompt[None])
+        ).action[0]
+        return chunk
+
+    def act_batch(
+        self, observations: Sequence[Observation], instructions: Sequence[str]
+    ) -> NDArray[np.float32]:
+        """Actions (B, A) for independent observations, each with its own instruction."""
+        prompts = np.stack([self.vocabulary.encode(text) for text in instructions])
+        return self.predict(self.encode(observations, prompts)).action[:, 0]
+
+    def encode(
+        self, observations: Sequence[Observation], prompts: NDArray[np.int64]
+    ) -> dict[str, NDArray[Any]]:
+        """A batch as the model takes it, from raw observations and word indices (B, L)."""
+        for observation in observations:
+            self._check(observation)
+        vectors = {n: np.stack([o[n] for o in observations]) for n in self.spec.vectors}
+        batch: dict[str, NDArray[Any]] = {
+            "proprioception": self.codec.encode_observation(vectors),
+            "prompt": prompts,
+        }
+        if self.view.cameras:
+            batch["image"] = np.stack([self.view.of(o) for o in observations])
+        return batch
+
+    def predict(self, batch: Mapping[str, NDArray[Any]]) -> RawPrediction:
+        """Raw actions and label probabilities for an encoded batch, e.g. one of a data loader."""
+        place = next(self.model.parameters()).device
+        inputs = {
+            name: torch.from_numpy(batch[name]).to(place)
+            for name in ("image", "proprioception", "prompt")
+            if name in batch
+        }
+        with torch.inference_mode():
+            prediction = self.model.predict(inputs)
+            continuous = prediction.continuous.float().cpu().numpy()
+            logits = prediction.logits.float().cpu().numpy()
+        probabilities = _softmax_parts(logits, self._classes)
+        action = self.codec.decode_action(continuous, self._labels(logits))
+        action[~np.isfinite(logits).all(-1)] = np.nan  # or a broken model would seem to choose
+        return RawPrediction(
+            action=action.clip(self._low, self._high, dtype=np.float32),
+            probabilities=probabilities,
+        )
+
+    def _labels(self, logits: NDArray[np.float32]) -> NDArray[np.int64]:
+        """(B, K, S) logits -> (B, K, G) class indices, by the acting options."""
+        if self.options.label_bias:
+            logits = logits + np.asarray(self.options.label_bias, np.float32)
+        if self.options.labels == "sample":  # the largest of logits + Gumbel noise is a sample
+            logits = logits + self._random.gumbel(size=logits.shape).astype(np.float32)
+        blocks = np.split(logits, np.cumsum(self._classes)[:-1], axis=-1) if self._classes else []
+        chosen = [block.argmax(-1) for block in blocks]
+        return np.stack(chosen, -1) if chosen else np.zeros((*logits.shape[:-1], 0), np.int64)
+
+    def _check(self, observation: Observation) -> None:
+        """Refuse an observation that is not what the agent was trained on."""
+        for name in (*self.view.cameras, *self.spec.vectors):
+            expected = self.spec.observation[name]
+            if name not in observation:
+                raise InputError(
+                    f"missing; the agent was trained on it, and the observation has "
+                    f"{sorted(observation)}",
+                    field=name,
+                )
+            array = observation[name]
+            same_kind = (array.dtype == np.uint8) == (expected.dtype == "uint8")
+            if array.shape != expected.shape or not same_kind:
+                raise InputError(
+                    f"is {array.shape} {array.dtype}, the agent was trained on "
+                    f"{expected.shape} {expected.dtype}",
+                    field=name,
+                )
+            if expected.kind == "vector" and not np.isfinite(array).all():
+                raise InputError("is not finite", field=name)
+
+    def save_pretrained(self, path: Path | str) -> None:
+        """Write the model folder, whole or not at all; an older one there is replaced."""
+        description = {
+            "schema": SCHEMA,
+            "model": config_name(self.config),
+            "config": to_plain(self.config),
+            "view": to_plain(self.view),
+            "vocabulary": to_plain(self.vocabulary),
+            "chunk": self.chunk,
+            "options": to_plain(self.options),
+            "versions": versions(),
+        }
+        write_folder(
+            Path(path),
+            {
+                CONFIG: lambda file: write_json(file, description),
+                CODEC: lambda file: write_json(file, self.codec.to_json()),
+                WEIGHTS: lambda file: write_tensors(file, self.model.state_dict()),
+            },
+        )
+
+    @classmethod
+    def from_pretrained(
+        cls, path: Path | str, *, device: str = "cpu", deterministic: bool = True
+    ) -> Agent:
+        """Load a model folder, or the run folder around it; every file's SHA-256 is checked.
+
+        `deterministic=False` samples labels whatever the saved options say.
+        """
+        folder = _model_folder(Path(path))
+        verify_folder(folder)
+        saved = read_json(folder / CONFIG)
+        if saved.get("schema") != SCHEMA:
+            raise InputError(
+                f"is '{saved.get('schema')}', expected '{SCHEMA}'",
+                path=folder / CONFIG, field="schema",
+            )  # fmt: skip
+        options = from_plain(ActingOptions, saved["options"], "options")
+        if not deterministic:
+            options = ActingOptions(labels="sample", label_bias=options.label_bias)
+        codec = Codec.from_json(read_json(folder / CODEC))
+        view = from_plain(View, saved["view"], "view")
+        vocabulary = from_plain(Vocabulary, saved["vocabulary"], "vocabulary")
+        config = model_config(saved["model"], saved["config"])
+        model = config.build(shapes_for(codec, view, vocabulary, saved["chunk"]))
+        if not isinstance(model, Policy):
+            raise InputError(f"'{saved['model']}' is no policy, it cannot act", path=folder)
+        load_into(model, read_tensors(folder / WEIGHTS), folder / WEIGHTS)
+        model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return cls(model=model, config=config, codec=codec, view=view, vocabulary=vocabulary,
+                   options=options, chunk=saved["chunk"])  # fmt: skip
+
+
+def _model_folder(path: Path) -> Path:
+    """The model folder at `path`, or inside the run folder `path`."""
+    if not path.is_dir():
+        raise InputError("no such folder", path=path)
+    for folder in (path / "model", path):
+        if (folder / WEIGHTS).exists() or (folder / CODEC).exists():
+            return folder
+    raise InputError(
+        f"holds no trained model: neither {WEIGHTS} nor model/{WEIGHTS}; is its training finished?",
+        path=path,
+    )
+
+
+def _limits(spec: Spec) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(A,) lowest and highest raw action; infinite where the spec sets no limit."""
+    low = np.full(spec.action.shape, -np.inf, np.float32)
+    high = np.full(spec.action.shape, np.inf, np.float32)
+    slices = spec.action.slices()
+    for part in spec.action.parts:
+        if part.low is not None:
+            low[slices[part.name]] = part.low
+        if part.high is not None:
+            high[slices[part.name]] = part.high
+    return low, high
+
+
+def _softmax_parts(logits: NDArray[np.float32], classes: Sequence[int]) -> NDArray[np.float32]:
+    """(..., S) logits -> (..., S) probabilities that sum to 1 within each label part."""
+    out = np.empty_like(logits)
+    start = 0
+    for width in classes:
+        block = logits[..., start : start + width]
+        powers = np.exp(block - block.max(-1, keepdims=True))
+        out[..., start : start + width] = powers / powers.sum(-1, keepdims=True)
+        start += width
+    return out

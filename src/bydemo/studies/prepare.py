@@ -1,0 +1,82 @@
+"""From an experiment and a dataset to what the training loop takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bydemo.core.codec import Codec
+from bydemo.core.language import Vocabulary
+from bydemo.data.batches import BatchConfig, Batches, order
+from bydemo.data.source import Dataset
+from bydemo.models.agent import shapes_for
+from bydemo.models.base import Shapes
+from bydemo.studies.experiment import DataConfig
+
+_BLOCK = 4096
+_SHARE_SEED = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """Batches of both splits, the codec and vocabulary fitted on the training episodes alone."""
+
+    codec: Codec
+    vocabulary: Vocabulary
+    shapes: Shapes
+    train: Batches
+    validation: Batches
+
+
+def prepare(config: DataConfig, dataset: Dataset) -> Prepared:
+    """Fit on the training split; nothing of validation or test is looked at."""
+    episodes = training_episodes(config, dataset)
+    codec = fit_codec(config, dataset, episodes)
+    vocabulary = Vocabulary.of(dataset.episodes[i].instruction for i in episodes)
+    batches = BatchConfig(
+        view=config.view,
+        chunk=config.chunk,
+        target_offset=config.target_offset,
+        keyframes=config.keyframes,
+    )
+    return Prepared(
+        codec=codec,
+        vocabulary=vocabulary,
+        shapes=shapes_for(codec, config.view, vocabulary, config.chunk),
+        train=Batches(dataset, episodes, codec, vocabulary, batches),
+        validation=Batches(dataset, config.validation_split, codec, vocabulary, batches),
+    )
+
+
+def training_episodes(config: DataConfig, dataset: Dataset) -> tuple[int, ...]:
+    """The episodes of the training split, or the first `share` of a fixed shuffle of them, so
+    that a smaller share is a part of every larger one."""
+    episodes = dataset.split(config.train_split)
+    if config.share >= 1.0:
+        return episodes
+    count = max(1, round(config.share * len(episodes)))
+    chosen = order(len(episodes), _SHARE_SEED, 0)[:count]
+    return tuple(sorted(episodes[int(i)] for i in chosen))
+
+
+def fit_codec(config: DataConfig, dataset: Dataset, episodes: Sequence[int]) -> Codec:
+    """The codec of these episodes, read in blocks."""
+    rows = np.concatenate(
+        [np.arange(dataset.episodes[i].start, dataset.episodes[i].stop) for i in episodes]
+    )
+
+    def blocks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+        for start in range(0, len(rows), _BLOCK):
+            yield array[rows[start : start + _BLOCK]]
+
+    return Codec.fit(
+        dataset.spec,
+        {name: blocks(dataset.observation(name)) for name in dataset.spec.vectors},
+        blocks(dataset.action),
+        observation_scaling=config.observation_scaling,
+        action_scaling=config.action_scaling,
+    )

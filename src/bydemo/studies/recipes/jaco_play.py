@@ -1,0 +1,72 @@
+"""The Jaco Play study: the reference's baseline and tuned policies, a blind one, and ours.
+
+They ask for nothing that only this robot has, so they also run on other recordings with cameras.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from bydemo.core.errors import InputError
+from bydemo.core.fields import Spec
+from bydemo.core.images import View
+from bydemo.models import behavior_cloning, keyframe_policy, proprioception
+from bydemo.studies.experiment import DataConfig, Experiment
+from bydemo.training.loop import TrainingConfig
+
+
+def baseline(spec: Spec) -> Experiment:
+    """The reference's first model: two grey cameras and 15 numbers, Adam 1e-3, 10 epochs."""
+    return Experiment(
+        model=behavior_cloning.Config(),
+        data=DataConfig(view=_view(spec, size=224, colour=False)),
+        training=TrainingConfig(
+            epochs=10, batch_size=64, learning_rate=1e-3, adam_epsilon=1e-4, seed=1
+        ),
+    )
+
+
+def tuned(spec: Spec) -> Experiment:
+    """The reference's tuned model: ReLU and dropout 0.4 between linear layers, Adam 1e-4."""
+    base = baseline(spec)
+    return dataclasses.replace(
+        base,
+        model=behavior_cloning.TUNED,
+        training=dataclasses.replace(base.training, learning_rate=1e-4),
+    )
+
+
+def blind(spec: Spec) -> Experiment:
+    """Proprioception only: what the arm's own numbers give away without looking."""
+    return Experiment(
+        model=proprioception.Config(),
+        data=DataConfig(view=View(cameras=())),
+        training=TrainingConfig(epochs=20, batch_size=256, learning_rate=1e-3, schedule="cosine"),
+    )
+
+
+def ours(spec: Spec) -> Experiment:
+    """Colour, all cameras, the prompt, and a forecast of the next key moment."""
+    return Experiment(
+        model=keyframe_policy.Config(limit=_limit(spec)),
+        data=DataConfig(view=_view(spec, size=112, colour=True), keyframes=True),
+        training=TrainingConfig(
+            epochs=30, batch_size=64, learning_rate=1e-3, schedule="cosine", warmup_steps=200,
+            weight_decay=1e-4, clip_norm=1.0, precision="bf16", ema_decay=0.999,
+        ),
+    )  # fmt: skip
+
+
+def _view(spec: Spec, *, size: int, colour: bool) -> View:
+    """All cameras at the largest size up to `size` that divides their height and width."""
+    shapes = {spec.observation[name].shape for name in spec.cameras}
+    if not shapes:
+        raise InputError("the dataset has no camera; try the recipe 'blind'", field="observation")
+    fits = [n for n in range(1, size + 1) if all(h % n == w % n == 0 for h, w, _ in shapes)]
+    return View(cameras=spec.cameras, size=max(fits), colour=colour)
+
+
+def _limit(spec: Spec) -> float:
+    """The largest raw action component that the spec allows; 1 where it states none."""
+    limits = [abs(x) for p in spec.action.parts for x in (p.low, p.high) if x is not None]
+    return max(limits, default=1.0)
