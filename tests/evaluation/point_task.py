@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from bydemo.core.errors import UnknownNameError
 from bydemo.core.fields import Field, Part, Spec
 from bydemo.sim.task import Task, action_space_of, space_of
 
@@ -24,7 +25,7 @@ SPEC = Spec(
         "goal": Field.vector(Part(name="goal", size=2, unit="m")),
     },
     action=Field.vector(
-        Part(name="velocity", size=2, unit="m/s", low=-0.2, high=0.2),
+        Part(name="velocity", size=2, unit="m/s", low=-0.1, high=0.1),
         Part(name="gripper", size=1, classes=("open", "stay", "close")),
     ),
     control_rate=10.0,
@@ -75,7 +76,7 @@ class PointTask(Task):
         if self.steps == 3:
             self._trouble()
         time.sleep(self.config.pace)
-        velocity = np.clip(action[:2], -0.2, 0.2)
+        velocity = np.clip(action[:2], -0.1, 0.1)
         self.position = self.position + velocity
         self.closed = self.closed or int(action[2]) == 2
         done = self.closed
@@ -132,18 +133,18 @@ class PointTask(Task):
 
 
 class Walker:
-    """Walks straight, with a little noise; one time in ten it closes its hand too early."""
+    """Walks straight, with a little noise; one time in four it closes its hand too early."""
 
     def __init__(self, task: PointTask, rng: np.random.Generator) -> None:
         self.task, self.rng = task, rng
-        self.hasty = rng.random() < 0.1
+        self.hasty = rng.random() < 0.25
 
     def reset(self, seed: int, instruction: str) -> None:
         pass
 
     def act(self, observation: Any) -> Any:
         gap = observation["goal"].astype(float) - observation["position"]
-        velocity = np.clip(gap + self.rng.normal(0, 0.01, 2), -0.2, 0.2)
+        velocity = np.clip(gap + self.rng.normal(0, 0.01, 2), -0.1, 0.1)
         near = np.linalg.norm(gap) < (0.5 if self.hasty else REACH / 2)
         return np.array([*velocity, 2.0 if near else 1.0], np.float32)
 
@@ -173,7 +174,31 @@ class Greedy:
         self.steps += 1
         gap = observation["goal"] - observation["position"]
         label = 2.0 if np.linalg.norm(gap) < 0.08 else 1.0
-        velocity = np.clip(self.config.gain * gap, -0.2, 0.2)
+        velocity = np.clip(self.config.gain * gap, -0.1, 0.1)
         if self.config.not_a_number and self.steps == 4:
             velocity = velocity * np.nan
         return np.array([*velocity, label], np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unbuildable:
+    """A task that cannot be built, or whose process dies in the attempt."""
+
+    die: bool = False
+
+    def build(self) -> PointTask:
+        if self.die:
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise UnknownNameError("template", "pikc", ["pick", "place"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThreadReporter:
+    """Fails with what it sees of the environment."""
+
+    def build(self, task: Task) -> Any:
+        class Reporter(Greedy):
+            def act(self, observation: Any) -> Any:
+                raise ValueError(f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS')}")
+
+        return Reporter(GreedyActor())

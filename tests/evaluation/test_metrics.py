@@ -1,4 +1,4 @@
-"""Figures against the reference's own numbers, scikit-learn's, and the mistakes they must refuse."""
+"""Figures against the reference's own numbers, scikit-learn's, and the mistakes to refuse."""
 
 import numpy as np
 import pytest

@@ -37,6 +37,9 @@ def write_folder(path: Path, writers: Mapping[str, Writer]) -> None:
             _flush(part / name)
         hashes = {name: sha256(part / name) for name in writers}
         write_json(part / MANIFEST, {"schema": SCHEMA, "sha256": hashes})
+        mode = (part / MANIFEST).stat().st_mode
+        for name in writers:  # some writers make files that only their owner can read
+            (part / name).chmod(mode)
         _flush(part)
         if path.exists():
             path.rename(aside)

@@ -11,9 +11,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bydemo.core.errors import InputError, StorageError
+from bydemo.core.errors import InputError
 from bydemo.data.layout import ArrayLayout
-from bydemo.data.whole import no_space
+from bydemo.data.whole import no_space, unwritten
 
 GROWTH: Final = 64 << 20
 """[bytes] reserved at a time: large enough to be rare, small enough not to fill a disk."""
@@ -65,7 +65,7 @@ class ArrayFile:
             while written < len(content):
                 written += os.pwrite(self._descriptor, content[written:], at + written)
         except OSError as error:
-            raise StorageError(f"{self.path}: could not be written: {error.strerror}") from error
+            raise unwritten(self.path, error) from error
         self._hash.update(content)
         self.checksum = zlib.crc32(content, self.checksum)
         self.pending += len(rows)
@@ -94,9 +94,9 @@ class ArrayFile:
             "shape": [self.rows, *layout.row_shape],
         }
 
-    def close(self) -> dict[str, Any]:
-        """Cut off what was reserved in vain; returns the file's size and SHA-256."""
-        size = self.rows * self.layout.row_bytes
+    def close(self, rows: int) -> dict[str, Any]:
+        """Cut off what lies beyond `rows` rows; returns the file's size and SHA-256."""
+        size = rows * self.layout.row_bytes
         os.ftruncate(self._descriptor, size)
         os.fsync(self._descriptor)
         os.close(self._descriptor)

@@ -127,7 +127,9 @@ def _counts(episodes: int) -> tuple[int, int]:
 
 def _require_enough(episodes: int) -> None:
     if episodes < 3:
-        raise InputError(f"{episodes} episodes cannot be split in three", field="split")
+        raise InputError(
+            f"{episodes} episodes cannot be split in three; choose no split", field="split"
+        )
 
 
 def _parts(train: Any, validation: Any, test: Any) -> dict[str, tuple[int, ...]]:

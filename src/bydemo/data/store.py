@@ -6,11 +6,9 @@ the records, so a half-written episode does not exist for it and is overwritten 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,6 +21,7 @@ from bydemo.core.errors import InputError, StorageError
 from bydemo.core.fields import Spec
 from bydemo.core.results import sha256
 from bydemo.data.array_file import ArrayFile
+from bydemo.data.episode_log import EpisodeLog
 from bydemo.data.layout import (
     EPISODES,
     FINAL,
@@ -31,7 +30,6 @@ from bydemo.data.layout import (
     EpisodeRecord,
     arrays_of,
     read_manifest,
-    read_records,
     write_manifest,
 )
 
@@ -40,7 +38,7 @@ class DatasetWriter:
     """Appends episodes to the dataset in folder `path`.
 
     source: where the episodes come from, plain JSON values; rendering: the camera and rendering
-    profile, None where the images are real. expected_steps: space for so many is reserved at once.
+    profile, None where the images are real. expected_steps: space for so many in all is reserved at once.
     resume: go on after the last finished episode of an existing dataset; otherwise the folder must
     not exist or be empty. Optional arrays (reward, final observation) must be in all episodes or
     in none.
@@ -71,7 +69,8 @@ class DatasetWriter:
             self._check_same_dataset(read_manifest(self.path))
         else:
             _make_empty_folder(self.path)
-        self._log = _open_locked(self.path / EPISODES)
+        self._log = EpisodeLog(self.path)
+        self._open = True
         try:
             self._begin(expected_steps)
         except BaseException:
@@ -81,17 +80,17 @@ class DatasetWriter:
     @property
     def episodes(self) -> int:
         """Finished episodes so far."""
-        return len(self._records)
+        return len(self._log.records)
 
     @property
     def steps(self) -> int:
         """Steps of all finished episodes."""
-        return self._records[-1].stop if self._records else 0
+        return self._log.records[-1].stop if self._log.records else 0
 
     @property
     def records(self) -> tuple[EpisodeRecord, ...]:
         """All finished episodes, those from before a resume included."""
-        return tuple(self._records)
+        return tuple(self._log.records)
 
     def add(self, episode: Episode) -> int:
         """Append one episode; it is safe on disk on return. Returns its index."""
@@ -102,31 +101,31 @@ class DatasetWriter:
 
         Instruction, success, info and the final observation are those of the last piece.
         """
-        if self._log < 0:
+        if not self._open:
             raise InputError("the writer is closed", path=self.path)
         try:
             record = self._write_rows(pieces)
             for file in self._files.values():
                 file.sync()
-            self._append_record(record)
+            self._log.append(record)
         except BaseException:
             for file in self._files.values():
                 file.roll_back()
             raise
         for file in self._files.values():
             file.commit()
-        self._records.append(record)
         return record.index
 
     def close(self) -> None:
         """Finish: cut the files to size, and seal the manifest with their SHA-256."""
-        if self._log < 0:
+        if not self._open:
             return
-        files = {f.path.name: f.close() for f in self._files.values()}
-        os.close(self._log)
-        self._log = -1
-        log = self.path / EPISODES
-        files[EPISODES] = {"bytes": log.stat().st_size, "sha256": sha256(log)}
+        self._open = False
+        self._drop_unused()
+        files = {f.path.name: f.close(self._rows(n)) for n, f in self._files.items()}
+        self._log.close()
+        log = self._log.path
+        files[log.name] = {"bytes": log.stat().st_size, "sha256": sha256(log)}
         self._manifest |= {
             "complete": True,
             "episodes": self.episodes,
@@ -150,13 +149,11 @@ class DatasetWriter:
         """Close, or after an error leave the finished episodes readable and resumable."""
         if error is None:
             self.close()
-        elif self._log >= 0:
+        elif self._open:
             self._abandon(remove=False)
 
     def _begin(self, expected_steps: int) -> None:
-        _cut_torn_line(self._log)
-        self._records = list(read_records(self.path))
-        for name in arrays_of(self.spec, self._records[0].checksums if self._records else ()):
+        for name in arrays_of(self.spec, self._known_arrays()):
             self._file(name).reserve(expected_steps)
         write_manifest(self.path, self._manifest)
         _sync_folder(self.path)
@@ -174,12 +171,26 @@ class DatasetWriter:
     def _file(self, name: str) -> ArrayFile:
         if name not in self._files:
             layout = arrays_of(self.spec, [name])[name]
-            rows = self.episodes if layout.per_episode else self.steps
-            self._files[name] = ArrayFile(self.path, layout, rows)
+            self._files[name] = ArrayFile(self.path, layout, self._rows(name))
         return self._files[name]
 
+    def _rows(self, name: str) -> int:
+        """Rows of an array that belong to finished episodes."""
+        return self.episodes if name.startswith(FINAL) else self.steps
+
+    def _drop_unused(self) -> None:
+        """Remove the files of optional arrays that only a failed first episode had."""
+        for name in set(self._files) - self._known_arrays() - set(arrays_of(self.spec)):
+            file = self._files.pop(name)
+            file.close(0)
+            file.path.unlink()
+
+    def _known_arrays(self) -> set[str]:
+        """The arrays of the first episode, which all later ones must have too."""
+        return set(self._log.records[0].checksums) if self._log.records else set()
+
     def _write_rows(self, pieces: Iterable[Episode]) -> EpisodeRecord:
-        length, last, names = 0, None, set(self._records[0].checksums if self._records else ())
+        length, last, names = 0, None, self._known_arrays()
         for piece in pieces:
             piece.check(self.spec)
             rows = _rows_of(piece)
@@ -191,7 +202,7 @@ class DatasetWriter:
         if last is None:
             raise InputError("an episode needs at least one step", field="action")
         for name, value in (last.final_observation or {}).items():
-            if not self._records:
+            if not self._log.records:
                 names.add(FINAL + name)
             self._require_known(FINAL + name, names)
             self._file(FINAL + name).append(np.asarray(value)[None])
@@ -214,26 +225,13 @@ class DatasetWriter:
                 f"missing in episode {self.episodes}, the earlier ones have it", field=name
             )
 
-    def _append_record(self, record: EpisodeRecord) -> None:
-        line = json.dumps(asdict(record), allow_nan=False).encode() + b"\n"
-        before = os.fstat(self._log).st_size
-        try:
-            if os.write(self._log, line) != len(line):
-                raise OSError(28, "No space left on device")
-            os.fsync(self._log)
-        except OSError as error:
-            os.ftruncate(self._log, before)
-            raise StorageError(
-                f"{self.path / EPISODES}: could not be written: {error.strerror}"
-            ) from error
-
     def _abandon(self, *, remove: bool) -> None:
-        for file in self._files.values():
-            file.close()
+        self._open = False
+        for name, file in self._files.items():
+            file.close(self._rows(name))
             if remove:
                 file.path.unlink(missing_ok=True)
-        os.close(self._log)
-        self._log = -1
+        self._log.close()
         if remove:
             for name in (EPISODES, MANIFEST):
                 (self.path / name).unlink(missing_ok=True)
@@ -255,25 +253,6 @@ def _make_empty_folder(path: Path) -> None:
         raise StorageError(f"{path}: no folder can be made here: {error.strerror}") from error
     if occupied:
         raise InputError("already exists; resume, or choose another path", path=path)
-
-
-def _open_locked(path: Path) -> int:
-    log = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-    try:
-        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(log)
-        raise StorageError(f"{path.parent}: another process is writing this dataset") from error
-    return log
-
-
-def _cut_torn_line(log: int) -> None:
-    """Remove a last line that a kill cut short."""
-    size = os.fstat(log).st_size
-    content = os.pread(log, size, 0)
-    whole = content.rfind(b"\n") + 1
-    if whole != size:
-        os.ftruncate(log, whole)
 
 
 def _sync_folder(path: Path) -> None:

@@ -26,8 +26,7 @@ def new_folder(destination: Path) -> Iterator[Path]:
         yield temporary
         temporary.rename(destination)
     except OSError as error:
-        named = error.filename or destination
-        raise StorageError(f"{named}: could not be written: {error.strerror or error}") from error
+        raise unwritten(error.filename or destination, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -44,6 +43,11 @@ def require_space(folder: Path, size: int) -> None:
         raise no_space(folder, size, error) from error
     finally:
         probe.unlink(missing_ok=True)
+
+
+def unwritten(path: Path | str, error: OSError) -> StorageError:
+    """The error to raise where a write failed."""
+    return StorageError(f"{path}: could not be written: {error.strerror or error}")
 
 
 def no_space(where: Path, size: int, error: OSError) -> StorageError:

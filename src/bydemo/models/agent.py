@@ -60,7 +60,13 @@ class RawPrediction:
 def shapes_for(codec: Codec, view: View, vocabulary: Vocabulary, chunk: int = 1) -> Shapes:
     """What a model must know to be built for this data."""
     observation = codec.spec.observation
-    names = [n for n in codec.spec.vectors for _ in observation[n].columns(labels=False)]
+    names = [
+        f"{name}.{part.name}"
+        for name in codec.spec.vectors
+        for part in observation[name].parts
+        if part.used and not part.classes
+        for _ in range(part.size)
+    ]
     return Shapes(
         view=view,
         proprioception=tuple(names),

@@ -48,8 +48,8 @@ class Losses:
 class Shapes:
     """All that a model needs to know of the data to be built.
 
-    `proprioception` names, component by component, the observation field that it comes from, so
-    that a model can be told to look away from one (`ee_velocity`, say).
+    `proprioception` names, component by component, the field and part that it comes from
+    (`ee_position.orientation`), so that a model can be told to look away from one.
     """
 
     view: View

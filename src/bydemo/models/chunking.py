@@ -38,7 +38,7 @@ class RecedingHorizon:
             raise InputError(
                 f"{execute}, expected 1..{agent.chunk}, the steps of a chunk", field="execute"
             )
-        self.agent, self.execute = agent, execute
+        self.agent, self.execute, self.spec = agent, execute, agent.spec
         self._queue: deque[NDArray[np.float32]] = deque()
 
     def reset(self, seed: int, instruction: str) -> None:
@@ -62,7 +62,7 @@ class TemporalEnsemble:
     """
 
     def __init__(self, agent: ChunkActor, decay: float = 0.01) -> None:
-        self.agent, self.decay = agent, decay
+        self.agent, self.decay, self.spec = agent, decay, agent.spec
         self._chunks: deque[NDArray[np.float32]] = deque(maxlen=agent.chunk)
         self._labels = agent.spec.action.columns(labels=True)
 

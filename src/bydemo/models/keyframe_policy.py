@@ -34,7 +34,8 @@ class Config:
     the linear layers; bins: bins a component, 0 for a plain regression with an L1 loss;
     limit: encoded action that the outermost bins stand for; keyframe: weight of the forecast's
     loss, 0 leaves the forecast out; use_prompt: False hides the instruction; ignore: observation
-    fields that the policy does not look at; dropout: share of hidden units dropped."""
+    fields, or `field.part`s, that the policy does not look at; foresee: those that it forecasts,
+    all when empty; dropout: share of hidden units dropped."""
 
     width: int = 64
     glimpses: int = 8
@@ -46,6 +47,7 @@ class Config:
     keyframe: float = 1.0
     use_prompt: bool = True
     ignore: tuple[str, ...] = ()
+    foresee: tuple[str, ...] = ()
     dropout: float = 0.0
 
     def build(self, shapes: Shapes) -> KeyframePolicy:
@@ -57,13 +59,16 @@ class KeyframePolicy(Policy):
     """See the module's text; deterministic in eval mode."""
 
     seen: Tensor
+    foreseen: Tensor
 
     def __init__(self, config: Config, shapes: Shapes) -> None:
         super().__init__()
         self.config, self.shapes = config, shapes
         proprioception = len(shapes.proprioception)
-        seen = [float(name not in config.ignore) for name in shapes.proprioception]
-        self.register_buffer("seen", torch.tensor(seen), persistent=False)
+        seen = 1 - _mask(shapes.proprioception, config.ignore)
+        self.register_buffer("seen", seen, persistent=False)
+        foreseen = _mask(shapes.proprioception, config.foresee) if config.foresee else seen
+        self.register_buffer("foreseen", foreseen, persistent=False)
         self.prompt = PromptEncoder(shapes.vocabulary, config.embedding)
         query = config.embedding + proprioception
         channels = 3 if shapes.view.colour else 1
@@ -92,7 +97,7 @@ class KeyframePolicy(Policy):
         query = torch.cat([words, body], dim=-1)
         looked = self._look(batch, query) if shapes.view.cameras else []
         features = self.trunk(torch.cat([*looked, query], dim=-1))
-        forecast = self.forecast(features)
+        forecast = self.forecast(features) * self.foreseen
         told = forecast if config.keyframe > 0 else torch.zeros_like(forecast)
         out = self.head(torch.cat([features, told, query], dim=-1)).float()
         out = out.view(len(out), shapes.chunk, self.outputs)
@@ -126,9 +131,8 @@ class KeyframePolicy(Policy):
         total = (numeric_sum + label_sum) / self.shapes.chunk
         parts = {"continuous": (numeric_sum.detach(), steps), "labels": (label_sum.detach(), steps)}
         if config.keyframe > 0:
-            change = (batch["keyframe"] - batch["proprioception"]) * self.seen
-            ahead = functional.smooth_l1_loss(forecast * self.seen, change, reduction="none",
-                                              beta=0.1).sum()  # fmt: skip
+            change = (batch["keyframe"] - batch["proprioception"]) * self.foreseen
+            ahead = functional.smooth_l1_loss(forecast, change, reduction="sum", beta=0.1)
             total = total + config.keyframe * ahead
             parts["keyframe"] = (ahead.detach(), count)
         return Losses(total=total, count=count, parts=parts)
@@ -138,6 +142,11 @@ class KeyframePolicy(Policy):
         values, logits, _ = self(batch)
         mean = binned.mean(values, self.config.limit) if self.config.bins else values[..., 0]
         return Prediction(continuous=mean, logits=logits)
+
+
+def _mask(names: tuple[str, ...], chosen: tuple[str, ...]) -> Tensor:
+    """(P,) 1 for each component whose field or `field.part` is among the chosen."""
+    return torch.tensor([float(n in chosen or n.split(".")[0] in chosen) for n in names])
 
 
 def _convolutions(channels: int, width: int) -> nn.Sequential:

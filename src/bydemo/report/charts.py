@@ -24,9 +24,11 @@ from bydemo.report.frame import (
     swatches,
 )
 from bydemo.report.heatmap import confusion_matrix
-from bydemo.report.svg import DASH, Axis, Number, element, figure, finite, is_number
+from bydemo.report.svg import DASH, PERCENT, Axis, Number, element, figure, finite, is_number
+from bydemo.report.svg import percent as share_text
 
 __all__ = [
+    "COLOURS",
     "Bar", "Mark", "Series", "bar_chart", "confusion_matrix", "histogram", "line_chart",
 ]  # fmt: skip
 
@@ -188,11 +190,11 @@ def _bar(bar: Bar, axis: Axis, y: float, unit: str, percent: bool) -> list[Marku
     def said(value: Number) -> str:
         if not is_number(value) or value is None:
             return DASH
-        return f"{value * 100:.0f} %" if percent else figure(value)
+        return share_text(value) if percent else figure(value)
 
     text = said(bar.value) + (f" {unit}" if unit and bar.value is not None else "")
     if is_number(bar.low) and is_number(bar.high):
-        text += f"  [{said(bar.low).removesuffix(' %')}, {said(bar.high)}]"
+        text += f"  [{said(bar.low).removesuffix(PERCENT)}, {said(bar.high)}]"
     kind = "quiet" if bar.quiet else f"c{bar.colour % COLOURS}"
     drawn = [
         element("text", bar.name, x=axis.start, y=y + 11, class_="bar-name"),

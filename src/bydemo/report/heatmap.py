@@ -48,7 +48,7 @@ def _cell(
     count: float, share: float, x: float, y: float, width: float, height: float, hit: bool
 ) -> list[Markup]:
     middle_x, middle_y = x + width / 2, y + height / 2
-    strong = " strong" if is_number(share) and share > 0.55 else ""
+    strong = " strong" if is_number(share) and share > 0.75 else ""
     opacity = 0.06 + 0.94 * share if is_number(share) else 0.03
     percent = f"{share:.0%}" if is_number(share) else DASH
     return [

@@ -64,7 +64,7 @@ def clip(path: Path, caption: str, *, outcome: str = "") -> Markup:
     if content[4:8] != b"ftyp":
         raise InputError("the clip is not an MP4 file", path=path)
     video = Markup(
-        '<video muted loop controls playsinline preload="metadata" src="{}"></video>'
+        '<video muted loop controls playsinline preload="auto" src="{}"></video>'
     ).format(data_uri(content, "video/mp4"))
     style = f"clip {outcome}" if outcome in ("success", "failure") else "clip"
     return element("figure", video, element("figcaption", caption), class_=style)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bydemo.report.reading import Figure, figure_in
+from bydemo.report.svg import PERCENT, sentence
 from bydemo.report.svg import figure as written
+from bydemo.report.svg import percent as share_text
 
 Verdict = Literal["better", "worse", "unclear"]
 
@@ -39,24 +41,27 @@ HEADLINE = ("rmse", "r2", "macro_f1", "direction", "event_f1")
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """One offline figure's name in words and its good direction (None: it has none)."""
+    """One offline figure's name in words and its good direction (None: it has none).
+
+    `in_headline`: the verdict and the charts speak of it, not only the tables.
+    """
 
     key: str
     title: str
     higher_is_better: bool | None
-    percent: bool
-    meaning: str
+    percent: bool = False
+    meaning: str = ""
+    in_headline: bool = False
 
     @property
-    def in_headline(self) -> bool:
-        """Whether the verdict speaks of it."""
-        part = self.key.partition(".")[2]
-        return part in HEADLINE
+    def heading(self) -> str:
+        """The title at the head of a chart or a row."""
+        return sentence(self.title)
 
     def write(self, value: float | None) -> str:
         """A value for reading, in percent where it is a share."""
         if self.percent and value is not None:
-            return f"{100 * value:.1f} %"
+            return share_text(value, 1)
         return written(value)
 
     def write_range(self, found: Figure) -> str:
@@ -64,7 +69,7 @@ class Measure:
         if found.interval is None:
             return ""
         low, high = found.interval
-        return f"[{self.write(low).removesuffix(' %')}, {self.write(high)}]"
+        return f"[{self.write(low).removesuffix(PERCENT)}, {self.write(high)}]"
 
 
 def measure(key: str, *, vector: bool = False) -> Measure:
@@ -79,17 +84,22 @@ def measure(key: str, *, vector: bool = False) -> Measure:
             label = kind.removeprefix(f"{family}.")
             shown = "F1" if family == "f1" else family
             return Measure(
-                key=key, title=f"{part} {shown}, {label}", higher_is_better=True,
-                percent=family != "f1", meaning="",
-            )  # fmt: skip
+                key=key,
+                title=f"{part} {shown}, {label}",
+                higher_is_better=True,
+                percent=family != "f1",
+            )
     unknown = (kind.replace("_", " ").replace(".", " "), None, False, "")
-    title, higher, percent, meaning = _KNOWN.get(kind, unknown)
-    if vector and kind == "direction":
-        title, higher, percent, meaning = _COSINE
+    cosine = vector and kind == "direction"
+    title, higher, share, meaning = _COSINE if cosine else _KNOWN.get(kind, unknown)
     return Measure(
-        key=key, title=f"{part} {title}".strip(), higher_is_better=higher, percent=percent,
+        key=key,
+        title=f"{part} {title}".strip(),
+        higher_is_better=higher,
+        percent=share,
         meaning=meaning,
-    )  # fmt: skip
+        in_headline=kind in HEADLINE and not cosine,
+    )
 
 
 def measures_in(blocks: Iterable[Mapping[str, Any]]) -> list[Measure]:

@@ -11,31 +11,37 @@ from bydemo.report.charts import Bar, bar_chart, confusion_matrix
 from bydemo.report.measures import Measure, measures_in
 from bydemo.report.page import Cell, Section, folded, heading, paragraph, row_of, table
 from bydemo.report.reading import POLICY, Figure, Run, nested
-from bydemo.report.standing import history_free, standing
-from bydemo.report.svg import DASH, element
+from bydemo.report.standing import history_free, main_split, standing
+from bydemo.report.svg import DASH, element, sentence
 
 LEAD = (
-    "Each figure stands with its 95 % interval (bootstrap over episodes) beside baselines that "
-    "need no learning or almost none. Offline figures say how well single actions are predicted, "
+    "Each figure stands with its 95\u00a0% interval (bootstrap over episodes) beside baselines "
+    "that need no learning or almost none. Offline figures say how well single actions are predicted, "
     "not how often the goal is reached."
 )
 
 
 def offline_sections(runs: Sequence[Run]) -> list[Section]:
-    """A section a split; runs that were judged on other data stand in tables of their own."""
-    splits = {split: None for run in runs for split in run.splits}
+    """A section a split, the one that the verdict speaks of first and the others folded.
+
+    Runs that were judged on other data stand in tables of their own.
+    """
+    main = next((split for split in map(main_split, runs) if split), None)
+    splits = dict.fromkeys([*([main] if main else []), *(s for run in runs for s in run.splits)])
     out = []
     for split in splits:
-        judged = [run for run in runs if run.candidates(split)]
-        groups = _comparable(judged, split)
+        groups = _comparable([run for run in runs if run.candidates(split)], split)
         if not groups:
             continue
-        bodies = [_group(group, runs, split) for group in groups]
+        body = Markup("").join(_group(group, runs, split) for group in groups)
         if len(groups) > 1:
             warning = "These runs were judged on different data: compare within a table only."
-            bodies.insert(0, paragraph(warning, style="unclear"))
+            body = paragraph(warning, style="unclear") + body
         title = f"Offline, {split} split"
-        out.append(Section(title=title, lead=LEAD, body=Markup("").join(bodies)))
+        if split == main:
+            out.append(Section(title=title, lead=LEAD, body=body))
+        else:
+            out.append(Section(title=title, body=folded("Show the figures", body)))
     return out
 
 
@@ -111,18 +117,19 @@ def _bars(kind: Measure, columns: Sequence[Column], runs: Sequence[Run], split: 
             )
         )  # fmt: skip
     better = {True: "Higher is better.", False: "Lower is better.", None: ""}
-    note = f"{better[kind.higher_is_better]} {kind.meaning.capitalize()}".strip()
-    return bar_chart(bars, title=kind.title, percent=kind.percent, note=note)
+    note = f"{better[kind.higher_is_better]} {sentence(kind.meaning)}".strip()
+    return bar_chart(bars, title=kind.heading, percent=kind.percent, note=note)
 
 
 def _figures(
-    kinds: Sequence[Measure], columns: Sequence[Column], group: Sequence[Run], split: str
-) -> Markup:
-    alone = len(group) == 1
+    kinds: Sequence[Measure], columns: Sequence[Column], group: Sequence[Run], split: str,
+    *, verdicts: bool = True,
+) -> Markup:  # fmt: skip
+    alone = verdicts and len(group) == 1
     heads: list[Cell] = ["", *(headed for headed, _, _ in columns)]
     rows: list[list[Cell]] = []
     for kind in kinds:
-        row: list[Cell] = [kind.title]
+        row: list[Cell] = [kind.heading]
         row += [_cell(kind, run.figure(split, name, kind.key)) for _, run, name in columns]
         if alone:
             row.insert(2, _against_baseline(kind, group[0], split))
@@ -155,7 +162,7 @@ def _recalls(
 ) -> Markup:
     if not kinds:
         return Markup("")
-    return heading("By class") + _figures(kinds, columns, group, split)
+    return heading("By class") + _figures(kinds, columns, group, split, verdicts=False)
 
 
 def classes_of(kinds: Sequence[Measure]) -> dict[str, list[str]]:
@@ -171,20 +178,31 @@ def classes_of(kinds: Sequence[Measure]) -> dict[str, list[str]]:
 def _confusions(
     columns: Sequence[Column], split: str, classes: Mapping[str, Sequence[str]]
 ) -> Markup:
-    policies: list[Markup] = []
+    first: list[Markup] = []
     others: list[Markup] = []
+    known = [(headed, run, name) for headed, run, name in columns if name == POLICY]
+    rival = _rival(columns, split) if len(known) == 1 else None
     for headed, run, name in columns:
         block = nested(run.candidates(split), name)
         for key in block:
             part, _, kind = key.partition(".")
-            if kind != "confusion":
-                continue
-            drawn = _matrix(block[key], part, headed, classes)
-            (policies if name == POLICY else others).append(drawn)
-    if not policies and not others:
+            if kind == "confusion":
+                drawn = _matrix(block[key], part, headed, classes)
+                (first if name in (POLICY, rival) else others).append(drawn)
+    if not first and not others:
         return Markup("")
-    baselines = folded("Confusion matrices of the baselines", row_of(*others)) if others else ""
-    return heading("Confusion matrices") + row_of(*policies) + baselines
+    more = folded("Confusion matrices of the other candidates", row_of(*others)) if others else ""
+    return heading("Confusion matrices") + row_of(*first) + more
+
+
+def _rival(columns: Sequence[Column], split: str) -> str | None:
+    """The baseline worth looking at beside the policy: the strongest in the first F1."""
+    run = columns[0][1]
+    for kind in measures_in(run.candidates(split).values()):
+        found = standing(run, split, kind) if kind.key.endswith(".macro_f1") else None
+        if found is not None:
+            return found.rival
+    return None
 
 
 def _matrix(counts: Any, part: str, headed: str, classes: Mapping[str, Sequence[str]]) -> Markup:

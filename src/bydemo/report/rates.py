@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bydemo.report.charts import Bar
-from bydemo.report.svg import MINUS, is_number
+from bydemo.report.svg import MINUS, PERCENT, is_number, percent
 
 
 def rate_text(block: Mapping[str, Any]) -> str:
@@ -17,8 +17,12 @@ def rate_text(block: Mapping[str, Any]) -> str:
     found = bounds(block)
     if found is None:
         return f"{successes} of {n} rollouts"
-    low, high = (f"{100 * bound:.0f}" for bound in found)
-    return f"{successes} of {n} rollouts ({100 * successes / n:.0f} %, 95 % interval {low} to {high} %)"
+    return f"{successes} of {n} rollouts ({percent(successes / n)}, {interval_text(*found)})"
+
+
+def interval_text(low: float, high: float) -> str:
+    """E.g. `95 % interval 86 to 97 %`."""
+    return f"95{PERCENT} interval {100 * low:.0f} to {percent(high)}"
 
 
 def bounds(block: Mapping[str, Any]) -> tuple[float, float] | None:
@@ -62,7 +66,7 @@ def difference_text(first: str, other: str, label: str, found: Mapping[str, Any]
     value, low, high = found.get("value"), found.get("low"), found.get("high")
     if not (is_number(value) and is_number(low) and is_number(high)):
         return str(found.get("problem") or f"{label} cannot be compared")
-    gap = f"{100 * value:+.0f} points, 95 % interval {100 * low:+.0f} to {100 * high:+.0f}, "
+    gap = f"{100 * value:+.0f} points, 95{PERCENT} interval {100 * low:+.0f} to {100 * high:+.0f}, "
     gap += f"{found.get('n', '?')} shared seeds"
     said = {"better": f"{first} succeeds more often at {label}",
             "worse": f"{first} succeeds less often at {label}"}  # fmt: skip

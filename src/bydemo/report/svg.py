@@ -11,8 +11,8 @@ from markupsafe import Markup
 
 Number = float | int | None
 
-MINUS, DASH = "\u2212", "\u2013"
-"""The true minus sign, as wide as a plus; the dash that stands for an undefined figure."""
+MINUS, DASH, PERCENT = "\u2212", "\u2013", "\u00a0%"
+"""The true minus sign; the dash of an undefined figure; a percent sign that stays on its line."""
 
 
 def element(tag: str, *children: Markup | str, **attributes: object) -> Markup:
@@ -55,6 +55,16 @@ def figure(value: Number, digits: int = 3) -> str:
     if size < -4:
         return f"{value:.{digits - 1}g}".replace("-", MINUS)
     return f"{value:.{max(0, digits - 1 - size)}f}".replace("-", MINUS)
+
+
+def percent(share: float, decimals: int = 0) -> str:
+    """A share as a percentage, e.g. 0.931 as `93 %`."""
+    return f"{100 * share:.{decimals}f}{PERCENT}".replace("-", MINUS)
+
+
+def sentence(text: str) -> str:
+    """`text` with a capital at its head."""
+    return text[:1].upper() + text[1:]
 
 
 def short(value: float, step: float) -> str:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from bydemo.report.charts import Mark, Series, line_chart
 from bydemo.report.page import Section, key_values, row_of, table
 from bydemo.report.reading import Run, nested
-from bydemo.report.svg import figure, is_number
+from bydemo.report.svg import figure, is_number, sentence
 
 POINTS = 240
 """Training losses are averaged into at most this many points: more cannot be told apart."""
@@ -135,7 +135,7 @@ def _curve(runs: Sequence[Run], part: str | None) -> Markup:
             )
         )
         marks += _mark(run, colour, alone=len(runs) == 1)
-    title = "Total loss" if part is None else part.replace("_", " ").replace(".", ", ")
+    title = "Total loss" if part is None else sentence(part.replace("_", " ").replace(".", ", "))
     return line_chart(series, title=title, x_label="optimiser step", y_label="loss", marks=marks)
 
 

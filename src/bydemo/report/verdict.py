@@ -23,39 +23,45 @@ Comparisons = Sequence[Mapping[str, Any]]
 
 def verdict_of(runs: Sequence[Run], comparisons: Comparisons = ()) -> list[str]:
     """The headline and the paragraphs under it."""
-    several = len(runs) > 1
-    said = [_closed_loop(run, named=several) for run in runs]
-    if not several:
-        said += [_references(runs[0], label) for label in runs[0].tasks]
-    for other, compared in zip(runs[1:], comparisons, strict=False):
-        said.append(_compared(runs[0], other, compared))
-    said += [_offline(run, named=several) for run in runs]
-    found = [text for text in said if text]
+    if len(runs) == 1:
+        run = runs[0]
+        found = [text for text in (_closed_loop(run), _offline(run), _references(run)) if text]
+    else:
+        compared = zip(runs[1:], comparisons, strict=False)
+        said = [_compared(runs[0], other, differences) for other, differences in compared]
+        rates = [_closed_loop(run, run.name) for run in runs]
+        offline = [_offline(run, run.name) for run in runs]
+        found = [text for text in (*said, *rates, *offline) if text]
     if not found:
         return ["Not judged yet: neither offline figures nor rollouts exist, so nothing can be "
                 "said about what was learned."]  # fmt: skip
     if not any(run.tasks for run in runs):
         found.append("Nothing has been rolled out in closed loop: good predictions do not yet "
                      "mean that the robot reaches its goal.")  # fmt: skip
+    if any(main_split(run) for run in runs):
+        found.append(RULE)
     return found
 
 
-def _closed_loop(run: Run, *, named: bool) -> str:
-    parts = [f"{label} {rate_text(run.block('rollouts', label))}" for label in run.tasks]
-    if not parts:
-        return ""
-    who = f"{run.name}, closed-loop success" if named else "Closed-loop success"
-    return f"{who}: {listed(parts)}."
+RULE = (
+    "Only baselines that do not look at the previous action count here, and 'better' or 'worse' "
+    "is said only where a 95\u00a0% interval excludes equality."
+)
 
 
-def _references(run: Run, label: str) -> str:
-    blocks = run.block("rollouts", label, "references")
-    said = [
-        f"{ACTORS.get(name, name)} {rate_text(block)}"
-        for name, block in blocks.items()
-        if isinstance(block, Mapping)
-    ]
-    return f"For comparison on {label}: {listed(said)}." if said else ""
+def _closed_loop(run: Run, name: str = "") -> str:
+    parts = [f"{rate_text(run.block('rollouts', label))} of {label}" for label in run.tasks]
+    return f"{name or 'On its own, the policy'} succeeds in {listed(parts)}." if parts else ""
+
+
+def _references(run: Run) -> str:
+    said: dict[str, list[str]] = {}
+    for label in run.tasks:
+        for name, block in run.block("rollouts", label, "references").items():
+            if isinstance(block, Mapping):
+                said.setdefault(ACTORS.get(name, name), []).append(f"{rate_text(block)} of {label}")
+    parts = [f"{actor} in {listed(rates)}" for actor, rates in said.items()]
+    return f"For comparison: {'; '.join(parts)}." if parts else ""
 
 
 ACTORS = {"expert": "the scripted expert", "random": "random actions"}
@@ -76,36 +82,30 @@ def _compared(first: Run, other: Run, compared: Mapping[str, Any]) -> str:
     words = {"better": "is better in", "worse": "is worse in", "unclear": "cannot be told apart in"}
     clauses = [f"{words[key]} {listed(names)}" for key, names in outcomes.items() if names]
     if clauses:
-        said.append(f"offline on the {split} split, {first.name} {'; it '.join(clauses)}")
+        said.append(f"offline it {'; it '.join(clauses)}")
     return f"{first.name} against {other.name}: {'; '.join(said)}." if said else ""
 
 
-def _offline(run: Run, *, named: bool) -> str:
+def _offline(run: Run, name: str = "") -> str:
     split = main_split(run)
     if split is None or POLICY not in run.candidates(split):
         return ""
     outcomes: dict[str, list[str]] = {"better": [], "worse": [], "unclear": []}
     for kind in measures_in(run.candidates(split).values()):
         stands = standing(run, split, kind) if kind.in_headline else None
-        if stands is None:
-            continue
-        ours, theirs = kind.write(stands.ours.value), kind.write(stands.theirs.value)
-        outcomes[stands.outcome].append(f"{kind.title} {ours} (against {theirs}, {stands.rival})")
+        if stands is not None:
+            outcomes[stands.outcome].append(kind.title)
     words = {
-        "better": "beats every baseline in",
-        "worse": "is worse than a baseline in",
-        "unclear": "cannot be told from the best baseline in",
+        "better": "predicts better than every trivial baseline by",
+        "worse": "is worse than a trivial baseline by",
+        "unclear": "cannot be told from the best trivial baseline by",
     }
-    clauses = [f"{words[key]} {listed(names)}" for key, names in outcomes.items() if names]
+    clauses = [f"{words[key]} {listed(titles)}" for key, titles in outcomes.items() if titles]
     if not clauses:
         return ""
     episodes = run.block("offline", split).get("episodes")
-    where = f"Offline on the {split} split" + (f", n = {episodes} episodes," if episodes else "")
-    who = run.name if named else "the policy"
-    return (
-        f"{where} {who} {'; it '.join(clauses)}. Only baselines that do not look at the previous "
-        "action count here; a claim needs a 95 % interval that excludes equality."
-    )
+    size = f" of the {split} split (n = {episodes})" if episodes else f" of the {split} split"
+    return f"On the episodes{size} {name or 'it'} {'; it '.join(clauses)}."
 
 
 def listed(parts: Sequence[str]) -> str:

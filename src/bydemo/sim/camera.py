@@ -15,15 +15,22 @@ import mujoco
 import numpy as np
 
 from bydemo.core.errors import SimulationError, UnknownNameError
-from bydemo.sim.gl import require_gl
+from bydemo.sim.gl import open_context
 
 FRONT, MOUNT = "front", "mount"
 PICTURE_SIZE = 224
 """Height and width of a picture [px]."""
 
 FAST_PROFILE: Mapping[str, bool | int] = MappingProxyType(
-    {"shadow": False, "reflection": False, "skybox": False, "haze": False, "multisamples": 0,
-     "slices": 14, "stacks": 8}
+    {
+        "shadow": False,
+        "reflection": False,
+        "skybox": False,
+        "haze": False,
+        "multisamples": 0,
+        "slices": 14,
+        "stacks": 8,
+    }
 )
 """What is drawn and how finely. MuJoCo's defaults take 20-75 times as long on a processor."""
 
@@ -69,7 +76,8 @@ def _camera_quaternion(forward: np.ndarray, up: np.ndarray) -> np.ndarray:
 
 def add_front_camera(world: mujoco.MjsBody, table_height: float) -> None:
     """Adds the third-person camera, named `front`."""
-    lookat = np.array(FRONT_LOOKAT) + [0, 0, table_height]
+    x, y, z = FRONT_LOOKAT
+    lookat = (x, y, z + table_height)
     pos, quat = free_camera_pose(lookat, FRONT_DISTANCE, FRONT_AZIMUTH, FRONT_ELEVATION)
     world.add_camera(name=FRONT, pos=pos, quat=quat, fovy=FRONT_FOVY)
 
@@ -119,19 +127,6 @@ def _check_profile(model: mujoco.MjModel) -> None:
             )
 
 
-def _open_context(
-    model: mujoco.MjModel, width: int, height: int
-) -> tuple[mujoco.gl_context.GLContext, mujoco.MjrContext]:
-    """A current off-screen GL context and MuJoCo's meshes and textures in it."""
-    try:
-        gl = mujoco.GLContext(width, height)
-        gl.make_current()
-        return gl, mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_50)
-    except Exception as error:  # each back end fails in its own way
-        require_gl()
-        raise SimulationError(f"the cameras could not be opened: {error}") from error
-
-
 class Cameras:
     """Draws named cameras of one model; holds a GL context, so close it or use it as a context.
 
@@ -154,7 +149,7 @@ class Cameras:
         self._model = model
         _check_profile(model)
         model.vis.global_.offwidth, model.vis.global_.offheight = width, height
-        self._gl, self._context = _open_context(model, width, height)
+        self._gl, self._context = open_context(model, width, height)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         self._scene = mujoco.MjvScene(model, maxgeom=max(100, 2 * model.ngeom))
         for name, flag in _RENDER_FLAGS.items():
@@ -199,6 +194,7 @@ class Cameras:
         """Frees the GL context; further calls do nothing."""
         if not self._closed:
             self._closed = True
+            self._gl.make_current()  # or the names freed would be those of another context
             self._context.free()
             self._gl.free()
 

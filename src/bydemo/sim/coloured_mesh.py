@@ -86,7 +86,7 @@ class ColouredMesh:
         for (y0, z0), (y1, z1) in zip(points, np.roll(points, -1, axis=0), strict=True):
             corners = [(half_x, y0, z0), (-half_x, y0, z0), (-half_x, y1, z1), (half_x, y1, z1)]
             normal = np.array([0.0, z1 - z0, y0 - y1])
-            self._quad(np.array(corners)[::-1], normal / np.linalg.norm(normal), colour)
+            self._quad(np.array(corners), normal / np.linalg.norm(normal), colour)
         for sign in (1, -1):
             end = np.column_stack([np.full(len(points), sign * half_x), points])[::sign]
             fan = np.array([(0, i, i + 1) for i in range(1, len(points) - 1)])

@@ -92,9 +92,9 @@ class PlanFollower:
         motion = self._plan(self._aim + self._slip)
         if motion.phase == self._recovery:
             self._slip[:] = 0.0
-        if self._pause == 0 and motion.phase in self._free:
-            if self._rng.random() < self._touch.pause_chance:
-                self._pause = int(self._rng.integers(1, self._touch.pause_steps + 1))
+        begins = self._rng.random() < self._touch.pause_chance
+        if begins and self._pause == 0 and motion.phase in self._free:
+            self._pause = int(self._rng.integers(1, self._touch.pause_steps + 1))
         velocity = self._velocity(motion.error)
         if self._pause > 0:
             self._pause -= 1

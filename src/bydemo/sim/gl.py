@@ -1,8 +1,8 @@
-"""The off-screen GL back end: finding one that really draws, and choosing it before MuJoCo loads.
+"""The off-screen GL back end: finding one that really draws, and opening a context in it.
 
-MuJoCo reads the environment variable `MUJOCO_GL` once, when it is first imported, and with
-nothing installed fails much later with an error that names neither cause nor cure. So each
-candidate is tried in a process of its own, with a time limit, by drawing 8x8 pixels.
+With nothing installed MuJoCo fails late, with an error that names neither cause nor cure, and a
+broken installation can hang or kill the process. So each candidate is tried in a process of its
+own, with a time limit, by drawing 8x8 pixels.
 """
 
 from __future__ import annotations
@@ -13,8 +13,13 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol
 
 from bydemo.core.errors import SimulationError
+
+if TYPE_CHECKING:  # its import fails if MUJOCO_GL names what isn't installed
+    import mujoco
 
 BACKENDS = ("egl", "osmesa", "glfw")
 """Tried in this order: without a window system first, and the fastest first."""
@@ -38,6 +43,16 @@ with mujoco.Renderer(model, 8, 8) as renderer:
     pixels = renderer.render()
 print("drawn" if pixels.min() < pixels.max() else "blank")
 """
+
+
+class GlContext(Protocol):
+    """MuJoCo's own off-screen context of any back end."""
+
+    def make_current(self) -> None:
+        """Directs this thread's drawing into it."""
+
+    def free(self) -> None:
+        """Ends it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,19 +124,22 @@ def probe_gl(
 
 
 def choose_gl() -> str:
-    """Sets `MUJOCO_GL`, unless the user has, to the first back end whose library is installed.
+    """The back end to use: `MUJOCO_GL` if set, else the first whose library is installed.
 
-    Costs nothing and draws nothing. Must run before `mujoco` is first imported, because that
-    import fails if the library is missing; with none installed physics still works and `disabled`
-    is set. Also keeps Mesa's software renderer in the calling thread unless the user has said
-    otherwise: its own threads get in the way of several workers (two on two cores: 2.9 instead of
-    4.7 ms a picture).
+    Draws nothing, and sets `MUJOCO_GL` for this process and its workers. Also keeps Mesa's
+    software renderer in the calling thread unless the user has said otherwise: its own threads
+    get in the way of several workers (two on two cores: 2.9 instead of 4.7 ms a picture).
+    Raises `SimulationError` if the user has set what isn't there; `import mujoco` would fail.
     """
     os.environ.setdefault("LP_NUM_THREADS", "0")
-    if "MUJOCO_GL" not in os.environ and sys.platform == "linux":
-        found = (name for name, library in _LIBRARIES.items() if _loads(library))
-        os.environ["MUJOCO_GL"] = next(found, "disabled")
-    return os.environ.get("MUJOCO_GL", "")
+    asked = os.environ.get("MUJOCO_GL")
+    if asked in _LIBRARIES and not _loads(_LIBRARIES[asked]):
+        raise SimulationError(
+            f"MUJOCO_GL is '{asked}', but the library {_LIBRARIES[asked]} is not installed; "
+            f"unset it, or: {CURE}"
+        )
+    installed = (name for name, library in _LIBRARIES.items() if _loads(library))
+    return asked or os.environ.setdefault("MUJOCO_GL", next(installed, BACKENDS[-1]))
 
 
 def _loads(library: str) -> bool:
@@ -133,15 +151,34 @@ def _loads(library: str) -> bool:
 
 
 def require_gl() -> str:
-    """Makes sure that pictures can be drawn and returns the back end's name.
+    """Makes sure that pictures can be drawn, sets `MUJOCO_GL` and returns the back end's name.
 
-    Before `mujoco` is imported, sets `MUJOCO_GL` to the first back end that draws, so that this
-    process and its workers use it; afterwards, checks the one in use. Raises `SimulationError`
-    with what was tried and the cure.
+    A back end that the user has set is tried alone, otherwise all are until one draws. Raises
+    `SimulationError` with what was tried and the cure.
     """
-    loaded = "mujoco" in sys.modules
-    report = probe_gl((os.environ.get("MUJOCO_GL", BACKENDS[0]),) if loaded else BACKENDS)
+    asked = os.environ.get("MUJOCO_GL")
+    report = probe_gl((asked,) if asked else BACKENDS)
     if report.backend is None:
         raise SimulationError(report.explain())
     os.environ["MUJOCO_GL"] = report.backend
     return choose_gl()
+
+
+def open_context(
+    model: mujoco.MjModel, width: int, height: int
+) -> tuple[GlContext, mujoco.MjrContext]:
+    """A current off-screen GL context of the chosen back end, and the model's meshes in it.
+
+    `mujoco.GLContext` would be that of the moment when `mujoco` was first imported, by whomever.
+    Raises `SimulationError` with what was tried and the cure.
+    """
+    backend = choose_gl()
+    try:
+        import mujoco
+
+        context: GlContext = import_module(f"mujoco.{backend}").GLContext(width, height)
+        context.make_current()
+        return context, mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_50)
+    except Exception as error:  # each back end fails in its own way
+        require_gl()
+        raise SimulationError(f"GL back end '{backend}' draws, but not here: {error}") from error

@@ -33,11 +33,13 @@ ARMATURE: Final = (1.0, 0.4)
 0.25 s to reach full speed, and the tool swings; without friction loss, which no servo shows."""
 
 OPEN, STAY, CLOSE = 0, 1, 2
-FINGER_STEP: Final = 0.09
+FINGER_STEP: Final = 0.10
 """[rad] one label moves the finger targets this far: eight steps from open to closed
 on nothing, about six to grip a toy."""
 FINGER_SQUEEZE: Final = 0.12
 """[rad] the target never runs further than this ahead of a blocked finger."""
+FINGER_LIGHT: Final = 0.02
+"""[rad] a grip that still holds a toy: what the first 'open' leaves of a squeeze."""
 FINGER_PUSH: Final = 0.04
 """[rad] a stopped finger whose target is this far ahead pushes."""
 FINGER_STOPPED: Final = 0.3
@@ -49,10 +51,12 @@ FINGER_RANGE: Final = (0.60, 1.35)
 apart; wider they would only knock over what stands beside the object."""
 FINGER_CLOSED: Final = 1.36
 """[rad] what the real hand reports closed on nothing; reports are scaled to 0..this."""
-FINGER_GAIN: Final = (40.0, 22.0, 22.0)
-FINGER_DAMPING: Final = 0.2
-FINGER_FORCE: Final = (3.0, 1.6, 1.6)
-"""[N m] thumb against two fingers: near balance, or the pair pushes the object away."""
+FINGER_SHARE: Final = (1.0, 0.54, 0.54)
+"""The thumb works against two fingers: whatever makes it strong, quick or heavy, each of them has
+about half of it, or the pair would push the object away, and shove it when the hand opens."""
+FINGER_GAIN, FINGER_FORCE = 40.0, 1.6
+"""[N m/rad] and [N m] of the thumb: about 20 N at the tip, the datasheet's 25 N grip."""
+FINGER_SERVO_DAMPING, FINGER_DAMPING, FINGER_ARMATURE = 0.6, 0.2, 0.1
 
 HOME: Final = np.array([-1.486, 3.498, 1.374, 3.470, -1.195, -2.729])
 """[rad] tool down over the middle of the workspace."""
@@ -61,9 +65,10 @@ TOOL_DOWN: Final = np.diag([1.0, -1.0, -1.0])
 TOOL_OFFSET: Final = 0.15
 """[m] the reported position lies this far above the pinch, inside the palm: with it the range of
 z over a table at z = 0 is the one of the real data (0.157..0.401 m)."""
-REPORT_FRAME: Final = np.array([0.0, -0.156, 0.988, 0.0])
-"""Quaternion (w, x, y, z) from the pinch site to the reported frame (z up, turned 162 degrees
-about it), so that tool-down reads qz = 0.988, the middle of the real data's 0.977..0.998."""
+REPORT_YAW: Final = np.deg2rad(162.0)
+REPORT_FRAME: Final = np.array([0.0, -np.cos(REPORT_YAW / 2), np.sin(REPORT_YAW / 2), 0.0])
+"""Quaternion (w, x, y, z) from the pinch site to the reported frame (z up, turned by
+`REPORT_YAW` about it), so that tool-down reads qz = 0.988, the middle of the real 0.977..0.998."""
 
 ARM_JOINTS: Final = tuple(f"joint_{i}" for i in range(1, 7))
 FINGER_JOINTS: Final = tuple(f"hand/finger_{i}" for i in range(1, 4))
@@ -100,12 +105,15 @@ def arm_spec() -> mujoco.MjSpec:
         actuator.set_to_velocity(kv=500.0)
         actuator.ctrllimited, actuator.ctrlrange = 1, [-limit, limit]
         actuator.forcelimited, actuator.forcerange = 1, [-torque, torque]
-    for i, name in enumerate(FINGER_JOINTS):
+    for name, share in zip(FINGER_JOINTS, FINGER_SHARE, strict=True):
+        joint = spec.joint(name)
+        joint.damping = [share * FINGER_DAMPING, 0, 0]
+        joint.armature, joint.frictionloss = share * FINGER_ARMATURE, share * 0.1
         actuator = spec.add_actuator(name=name, target=name)
         actuator.trntype = mujoco.mjtTrn.mjTRN_JOINT
-        actuator.set_to_position(kp=FINGER_GAIN[i], kv=0.5)
-        spec.joint(name).damping = [FINGER_DAMPING, 0, 0]
-        actuator.forcelimited, actuator.forcerange = 1, [-FINGER_FORCE[i], FINGER_FORCE[i]]
+        actuator.set_to_position(kp=share * FINGER_GAIN, kv=share * FINGER_SERVO_DAMPING)
+        force = share * FINGER_FORCE
+        actuator.forcelimited, actuator.forcerange = 1, [-force, force]
     return spec
 
 
@@ -148,7 +156,10 @@ class JacoArm:
         self._jacobian = np.zeros((6, model.nv))
 
     def reset(self, position: Vector, closure: float = 0.0) -> float:
-        """Puts the pinch at `position`, tool down; `closure` from 0 (open) to 1. Distance left [m]."""
+        """Puts the pinch at `position`, tool down; `closure` from 0 (open) to 1.
+
+        Returns the distance left [m], which is not small if the place is out of reach.
+        """
         finger = FINGER_RANGE[0] + closure * (FINGER_RANGE[1] - FINGER_RANGE[0])
         self._data.qpos[self._arm_qpos] = HOME
         missed = self._kinematics.place(self._data, position, TOOL_DOWN)
@@ -162,9 +173,13 @@ class JacoArm:
         if label == STAY:
             return
         here = self._data.qpos[self._finger_qpos]
-        step = FINGER_STEP if label == CLOSE else -FINGER_STEP
-        target = self._data.ctrl[self._finger_ctrl] + step
-        target = np.clip(target, here - FINGER_SQUEEZE, here + FINGER_SQUEEZE)
+        target = self._data.ctrl[self._finger_ctrl]
+        if label == CLOSE:
+            target = np.minimum(target + FINGER_STEP, here + FINGER_SQUEEZE)
+        elif np.any(target - here > FINGER_PUSH):  # first ease the grip, of all fingers alike
+            target = np.minimum(target, here + FINGER_LIGHT)
+        else:
+            target = np.minimum(target, here) - FINGER_STEP
         self._data.ctrl[self._finger_ctrl] = np.clip(target, *FINGER_RANGE)
 
     def drive(self, velocity: Vector) -> None:
@@ -173,12 +188,12 @@ class JacoArm:
 
     def pinch_position(self) -> Vector:
         """(3,) [m] where the closed fingertips meet."""
-        return self._data.site_xpos[self.pinch].copy()
+        return np.array(self._data.site_xpos[self.pinch])
 
     def fingers(self) -> Vector:
         """(3,) [rad] joint angles, thumb first, scaled to 0 (open) .. 1.36 (closed on nothing)."""
         low, high = FINGER_RANGE
-        travel = (self._data.qpos[self._finger_qpos] - low) / (high - low)
+        travel: Vector = (self._data.qpos[self._finger_qpos] - low) / (high - low)
         return travel * FINGER_CLOSED
 
     def squeezing(self) -> bool:
@@ -191,6 +206,11 @@ class JacoArm:
     def stalled(self) -> bool:
         """No finger moves."""
         return bool((np.abs(self._data.qvel[self._finger_dof]) < FINGER_STILL).all())
+
+    def exhausted(self) -> bool:
+        """No finger moves, and the thumb cannot close any further."""
+        at_end = self._data.qpos[self._finger_qpos[0]] > FINGER_RANGE[1] - FINGER_PUSH
+        return bool(at_end) and self.stalled()
 
     def proprioception(self) -> dict[str, np.ndarray]:
         """Everything observed but the images, float32, in the Jaco Play layout."""

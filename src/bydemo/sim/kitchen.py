@@ -21,9 +21,6 @@ from bydemo.sim.kitchen_objects import OBJECTS
 from bydemo.sim.kitchen_receptacles import RECEPTACLES
 from bydemo.sim.solids import PARKED_GROUP, VISIBLE_GROUP, add_solid, add_visible_box
 
-TABLE_HEIGHT = 0.14
-"""Height of the table top [m]. Real grasps on the table end at a hand height of 0.157-0.17 m."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Region:
@@ -78,8 +75,9 @@ def receptacle_body(name: str) -> str:
     return f"receptacle/{name}"
 
 
-def add_kitchen(spec: mujoco.MjSpec, table_height: float = TABLE_HEIGHT) -> None:
-    """Adds everything but the arm; all objects and movable receptacles begin parked.
+def add_kitchen(spec: mujoco.MjSpec, table_height: float) -> None:
+    """Adds everything but the arm, with the table top at `table_height` [m]; all objects and
+    movable receptacles begin parked.
 
     Objects are bodies `object/<name>` with a free joint of the same name, receptacles bodies
     `receptacle/<name>` without joints, the front camera is `front`.
@@ -229,7 +227,7 @@ def _movable_body(model: mujoco.MjModel, name: str) -> int:
 
 def object_position(model: mujoco.MjModel, data: mujoco.MjData, name: str) -> np.ndarray:
     """The centre (3,) of an object [m], world frame; as fresh as the last `mj_forward`."""
-    return data.xpos[model.body(object_body(name)).id].copy()
+    return np.array(data.xpos[model.body(object_body(name)).id])
 
 
 def is_in(model: mujoco.MjModel, data: mujoco.MjData, name: str, receptacle: str) -> bool:
@@ -241,4 +239,4 @@ def is_in(model: mujoco.MjModel, data: mujoco.MjData, name: str, receptacle: str
 def drop_point(model: mujoco.MjModel, receptacle: str) -> np.ndarray:
     """The middle (3,) of the receptacle's supporting surface [m], world frame."""
     body = model.body(receptacle_body(receptacle)).id
-    return model.body_pos[body] + np.asarray(RECEPTACLES[receptacle].drop_offset)
+    return np.asarray(model.body_pos[body] + RECEPTACLES[receptacle].drop_offset)

@@ -47,8 +47,9 @@ Build = Callable[[ColouredMesh, mujoco.MjsBody, float], None]
 class ObjectKind:
     """What can be picked up: its name in prompts, its shape, and how a hand takes it.
 
-    `build(look, body, mass)` paints the look and adds the collision shapes. Heights [m] are above what it rests on:
-    `rest_height` of the centre, `grasp_height` of the point between the finger tips.
+    `build(look, body, mass)` paints the look and adds the collision shapes. Heights [m] are above
+    what it rests on: `rest_height` of the centre, `grasp_height` of the point between the finger
+    tips.
     `grasp_width` [m] is along y, `radius` [m] that of the circle its footprint fits in.
     `yaw_symmetric`: it looks and grasps the same from every side.
     """
@@ -180,9 +181,7 @@ _KINDS = (
     ),
     _kind("milk dairy", _milk, mass=0.06, half_height=0.029, grasp_width=0.040, radius=0.029),
     _kind("butter dairy", _butter, mass=0.05, half_height=0.017, grasp_width=0.038, radius=0.035),
-    _kind(
-        "long bread", _long_bread, mass=0.04, half_height=0.019, grasp_width=0.040, radius=0.056
-    ),
+    _kind("long bread", _long_bread, mass=0.04, half_height=0.019, grasp_width=0.040, radius=0.056),
     _kind(
         "square bread", _square_bread, mass=0.04, half_height=0.018, grasp_width=0.050, radius=0.036
     ),

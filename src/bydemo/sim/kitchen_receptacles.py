@@ -136,11 +136,18 @@ def _table_area(look: ColouredMesh, body: mujoco.MjsBody) -> None:
             look.box([0.006, 0.006, 0.0005], (x, y, 0.0005), colour=_MARKER)
 
 
+def _lighter(colour: Colour) -> Colour:
+    """For rims: round dishes of one colour would look like flat spots."""
+    r, g, b = (c + 0.3 * (0.9 - c) for c in colour)
+    return (r, g, b)
+
+
 def _plate(colour: Colour) -> Build:
     def build(look: ColouredMesh, body: mujoco.MjsBody) -> None:
         add_solid(body, "box", [0.047, 0.047, 0.003], (0, 0, 0.003))
-        profile = [(0.040, 0.0), (0.066, 0.011), (0.063, 0.012), (0.044, 0.006), (0, 0.006)]
-        look.lathe(profile, colour=colour, segments=24)
+        rim = [(0.040, 0.0), (0.066, 0.011), (0.060, 0.012)]
+        look.lathe(rim, colour=_lighter(colour), segments=24)
+        look.lathe([(0.060, 0.012), (0.044, 0.006), (0, 0.006)], colour=colour, segments=24)
 
     return build
 
@@ -151,9 +158,10 @@ def _bowl(colour: Colour) -> Build:
         for angle in np.arange(8) * (math.pi / 4):
             pos = (0.057 * math.cos(angle), 0.057 * math.sin(angle), 0.012)
             add_solid(body, "box", [_WALL, 0.024, 0.012], pos, yaw=float(angle))
-        profile = [(0.036, 0.0), (0.058, 0.016), (0.066, 0.034), (0.062, 0.034)]
-        profile += [(0.053, 0.016), (0.036, 0.006), (0, 0.006)]
-        look.lathe(profile, colour=colour, segments=24)
+        rim = [(0.036, 0.0), (0.058, 0.016), (0.066, 0.034), (0.061, 0.034)]
+        look.lathe(rim, colour=_lighter(colour), segments=24)
+        inside = [(0.061, 0.034), (0.053, 0.016), (0.036, 0.006), (0, 0.006)]
+        look.lathe(inside, colour=colour, segments=24)
 
     return build
 
@@ -206,10 +214,8 @@ _KINDS = (
         radius=0.10,
         home=(-0.110, -0.610),
     ),
-    _dish(
-        "gray plate", _plate(_PLATE_GRAY), half_extent=0.058, release_height=0.012
-    ),
-    _dish("white plate", _plate(_WHITE), half_extent=0.058, release_height=0.012),
+    _dish("gray plate", _plate(_PLATE_GRAY), half_extent=0.058, release_height=0.004),
+    _dish("white plate", _plate(_WHITE), half_extent=0.058, release_height=0.004),
     _dish("black bowl", _bowl(_BLACK), half_extent=0.050, release_height=0.025),
     _dish("gray bowl", _bowl(_BOWL_GRAY), half_extent=0.050, release_height=0.025),
     _dish("blue bowl", _bowl(_BOWL_BLUE), half_extent=0.050, release_height=0.025),

@@ -16,7 +16,8 @@ from bydemo.sim.pick_place_layout import Layout
 
 LIFTED = 0.06
 """[m] over its rest: the object counts as picked up."""
-HOLD_STEPS = 3
+HOLD_STEPS, REST_STEPS = 3, 5
+"""Control steps for which a pick must hold, and a place must rest."""
 REACHED = 0.05
 """[m] the pinch came this near to the object's centre."""
 NEAR_GOAL = 0.06
@@ -69,10 +70,10 @@ class PickPlaceJudge:
             self._placed_steps = self._placed_steps + 1 if self._resting_in_goal() else 0
 
     def success(self) -> bool:
-        """Lifted and held for three steps; or at rest where it belongs, and released, as long."""
+        """Lifted and held; or at rest where it belongs, and released; each for a while."""
         if self._layout.template == "pick":
             return self._held_steps >= HOLD_STEPS
-        return self._placed_steps >= HOLD_STEPS
+        return self._placed_steps >= REST_STEPS
 
     def delivered(self) -> bool:
         """The object lies where the prompt wants it, held or not."""

@@ -22,8 +22,10 @@ _GRASP_YAW = math.pi / 2
 """[rad] an object turned by this offers its narrow side to the hand, which closes along x."""
 STANDING_REGION = Region(x=(-0.222, -0.008), y=(-0.55, -0.29))
 """Centres of objects and dishes: the open hand must fit between them and the furniture."""
+_TABLE_AREA = (*(RECEPTACLES["table"].home or (0.0, 0.0)), 0.07)
+"""x, y and radius [m] of what the hand needs to put something on the table's marked area."""
 _SCENES = 12
-_WAY = 0.20
+_WAY = 0.24
 """[m] at least, from where a held object begins to where it belongs."""
 _EASY_REACH = 0.62
 """[m] from the base's axis; further out the arm is nearly straight and slow."""
@@ -49,6 +51,10 @@ class Randomisation:
     """[m] either side, for each camera and axis."""
     camera_angle: float = 0.8
     """[degrees] either side, about each axis."""
+    drift: float = 0.0
+    """[m/s] standard deviation of an error that the arm adds to the speed asked for. Recorded
+    actions don't contain it: demonstrations with some drift show how to come back (Laskey et
+    al., "DART: Noise injection for robust imitation learning", CoRL 2017)."""
     start_low: tuple[float, float, float] = (-0.38, -0.60, 0.10)
     start_high: tuple[float, float, float] = (0.18, -0.28, 0.25)
     """[m] box in which the pinch begins, as far as the arm reaches with ease."""
@@ -112,7 +118,8 @@ def draw_layout(
     for attempt in range(_SCENES):
         if attempt >= _SCENES // 2:  # a crowded table: make room by leaving out a spare dish
             dishes = [name for name in dishes if name == receptacle]
-        scene = _stand(rng, dishes, wanted, randomisation, hand=template == "pick")
+        taken = [_TABLE_AREA] if receptacle == "table" else []
+        scene = _stand(rng, dishes, wanted, taken, randomisation, hand=template == "pick")
         if len(scene.objects) == len(wanted) and len(scene.dishes) == len(dishes):
             break
     # in the worst case the table holds fewer objects, but what is named is always there
@@ -165,12 +172,12 @@ def _stand(
     rng: np.random.Generator,
     dishes: list[str],
     objects: list[str],
+    taken: list[_Footprint],
     randomisation: Randomisation,
     *,
     hand: bool,
 ) -> _Scene:
     """Spots for as many as there is room for: the first object, then dishes, then the others."""
-    taken: list[_Footprint] = []
     scene = _Scene()
     order = [*objects[:1], *dishes, *objects[1:]] if hand else [*dishes, *objects]
     for name in order:

@@ -41,6 +41,10 @@ class Look:
             turn = math.radians(amount.camera_angle) * rng.uniform(-1, 1, 3)
             mujoco.mju_quatIntegrate(model.cam_quat[camera], turn, 1.0)
 
+    def camera_position(self, name: str) -> np.ndarray:
+        """(3,) [m] nominal, in the frame of the body that carries the camera."""
+        return np.array(self._nominal["cam_pos"][self._model.camera(name).id])
+
     def _robot_bodies(self) -> list[int]:
         names = [self._model.body(i).name for i in range(self._model.nbody)]
         return [i for i, n in enumerate(names) if n.startswith(("hand/", "b_"))]

@@ -51,6 +51,8 @@ class PickPlaceState:
     """The finger motors push against something."""
     stalled: bool
     """No finger moves."""
+    exhausted: bool
+    """No finger moves, and the thumb cannot close any further."""
     target: Vector
     """(3,) centre of the object of the prompt."""
     grasp_offset: float
@@ -63,9 +65,14 @@ class PickPlaceState:
     """The object lies where the prompt wants it."""
 
     @property
+    def grasp(self) -> Vector:
+        """(3,) where the pinch belongs to grasp the object."""
+        return np.add(self.target, [0.0, 0.0, self.grasp_offset])
+
+    @property
     def in_hand(self) -> bool:
         """The object is between fingers that are not open."""
-        side, above = _distance(self.target + [0, 0, self.grasp_offset], self.pinch)
+        side, above = _distance(self.grasp, self.pinch)
         return self.closure > GRIPPING and side < IN_HAND[0] and above < IN_HAND[1]
 
 
@@ -73,20 +80,22 @@ def next_motion(state: PickPlaceState, aim: Vector) -> Motion:
     """The motion for a goal misjudged by `aim` (3,)."""
     if state.goal is not None and state.delivered and not state.squeezing:
         return _let_go(state)
-    if not state.in_hand or _grasped_air(state):
+    if not state.in_hand or (state.exhausted and not state.squeezing):
         return _reach(state, aim)
+    if not state.squeezing:
+        return Motion(phase="close", error=np.zeros(3), label=CLOSE)
     if state.goal is None:
-        return _lift(state)
+        return Motion(phase="lift", error=np.array([0.0, 0.0, LIFT]), label=STAY)
     return _bring(state, state.goal, aim)
 
 
 def _reach(state: PickPlaceState, aim: Vector) -> Motion:
     """Hand empty: go above the object, down to it, and close."""
-    grasp = state.target + aim + [0.0, 0.0, state.grasp_offset]
+    grasp = state.grasp + aim
     side, above = _distance(grasp, state.pinch)
     is_open = state.closure < OPENED
     limit = AT_GRASP if is_open else WHILE_CLOSING
-    if side < limit[0] and above < limit[1] and not _grasped_air(state):
+    if side < limit[0] and above < limit[1] and not _closed(state):
         return Motion(phase="close", error=np.zeros(3), label=CLOSE)
     if not is_open and state.pinch[2] < grasp[2] + HOVER / 2:
         up = np.array([0.0, 0.0, grasp[2] + HOVER - state.pinch[2]])
@@ -98,39 +107,30 @@ def _reach(state: PickPlaceState, aim: Vector) -> Motion:
     return Motion(phase=phase, error=error, label=STAY if is_open else OPEN)
 
 
-def _lift(state: PickPlaceState) -> Motion:
-    """Object between the fingers: squeeze, then up."""
-    raised = state.pinch[2] > 0.06 + state.grasp_offset
-    label = STAY if state.squeezing else CLOSE
-    if label == CLOSE and not raised:
-        return Motion(phase="close", error=np.zeros(3), label=CLOSE)
-    return Motion(phase="lift", error=np.array([0.0, 0.0, LIFT]), label=label)
-
-
 def _bring(state: PickPlaceState, goal: Vector, aim: Vector) -> Motion:
     """Object in hand: carry it above the goal, lower it, let go."""
     error = goal + aim - state.target
     side = float(np.hypot(error[0], error[1]))
-    label = STAY if state.squeezing else CLOSE
     if side < AT_RELEASE[0] and abs(error[2]) < AT_RELEASE[1]:
         return Motion(phase="open", error=np.zeros(3), label=OPEN)
     above = FUNNEL_SLOPE * max(0.0, side - FUNNEL_WIDTH)
     error[2] += min(max(state.carry_height - goal[2], 0.0), above)
     if state.target[2] < state.carry_height - 0.03 and side > 0.06:
         error[:2] = 0.0  # first up, or it hits the rim on the way
-    return Motion(phase="carry" if side > 2 * FUNNEL_WIDTH else "lower", error=error, label=label)
+    return Motion(phase="carry" if side > 2 * FUNNEL_WIDTH else "lower", error=error, label=STAY)
 
 
-def _grasped_air(state: PickPlaceState) -> bool:
-    """The fingers have come to a stop without anything between them to squeeze."""
-    return state.closure > CLOSING and state.stalled and not state.squeezing
+def _closed(state: PickPlaceState) -> bool:
+    """The fingers have come to a stop, on whatever it is."""
+    return state.exhausted or (state.closure > CLOSING and state.stalled)
 
 
 def _let_go(state: PickPlaceState) -> Motion:
     """Object where it belongs: open the hand where it is, then withdraw."""
     if state.closure > OPENED:
         return Motion(phase="open", error=np.zeros(3), label=OPEN)
-    return Motion(phase="retreat", error=np.array([0.0, 0.0, 0.1]), label=STAY)
+    up = state.target[2] + HOVER - state.pinch[2]
+    return Motion(phase="retreat", error=np.array([0.0, 0.0, max(0.0, up)]), label=STAY)
 
 
 def _distance(a: Vector, b: Vector) -> tuple[float, float]:

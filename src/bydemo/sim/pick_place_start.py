@@ -15,7 +15,7 @@ from bydemo.sim.pick_place_layout import Layout
 
 _REACH_ERROR = 0.003
 _SETTLE_STEPS = 3
-_CLOSE_STEPS = 10
+_CLOSE_STEPS = 9
 _HOLD_STEPS = 3
 _SLIPPED = 0.02
 """[m] an object that sinks this far in a fresh grasp is not held."""
@@ -52,8 +52,6 @@ def _grasp(model: mujoco.MjModel, data: mujoco.MjData, arm: JacoArm, name: str) 
         arm.move_fingers(CLOSE)
         if not advance(model, data, arm, np.zeros(3)):
             return False
-        if arm.squeezing():
-            break
     model.body_gravcomp[body] = 0.0
     before = float(data.xpos[body][2])
     if not all(advance(model, data, arm, np.zeros(3)) for _ in range(_HOLD_STEPS)):

@@ -23,7 +23,7 @@ FAILURES = (
 """Every reason that `failure_reason` may give."""
 
 
-class Task(gymnasium.Env[Observation, NDArray[np.float32]], abc.ABC):
+class Task(gymnasium.Env[Observation, NDArray[np.float32]], abc.ABC):  # type: ignore[misc]
     """An environment that judges itself.
 
     `reset(seed=...)` draws the whole episode from the seed: the same seed gives the same

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from bydemo.core.codec import Scaling
@@ -13,7 +13,7 @@ from bydemo.core.errors import InputError, UnknownNameError
 from bydemo.core.images import View
 from bydemo.models import model_config
 from bydemo.models.base import ModelConfig, config_name
-from bydemo.training.loop import TrainingConfig
+from bydemo.training.config import TrainingConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class Experiment:
 
     model: ModelConfig
     data: DataConfig
-    training: TrainingConfig = field(default_factory=TrainingConfig)
+    training: TrainingConfig
 
     def to_plain(self) -> dict[str, Any]:
         """JSON values; the model carries its public name."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,15 +44,14 @@ class Best:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
+class TrainingState:
     """How far a run has come: steps and whole epochs done, seconds of wall time over all
-    resumptions, samples trained on, epochs since the last better one, the best one, and the
-    running sums of the epoch under way (name -> [sum, count])."""
+    resumptions, epochs since the last better one, the best one, and the running sums of the epoch
+    under way (name -> [sum, count])."""
 
     step: int = 0
     epoch: int = 0
     seconds: float = 0.0
-    samples: int = 0
     worse_epochs: int = 0
     best: Best | None = None
     sums: Mapping[str, tuple[float, int]] = field(default_factory=dict)
@@ -63,7 +62,7 @@ class Checkpoint:
     """A checkpoint read and verified, tensors on the CPU."""
 
     path: Path
-    progress: Progress
+    state: TrainingState
     config: Mapping[str, Any]
     run: Mapping[str, Any]
     scaler: Mapping[str, Any]
@@ -97,7 +96,7 @@ class CheckpointFolder:
     def save(
         self,
         name: str,
-        progress: Progress,
+        state: TrainingState,
         *,
         model: nn.Module,
         optimiser: Optimizer,
@@ -105,12 +104,12 @@ class CheckpointFolder:
         **notes: Mapping[str, Any],
     ) -> Path:
         """Commit a checkpoint, whole or not at all; `notes` are config, run and scaler."""
-        state = {"schema": SCHEMA, "progress": asdict(progress), **notes}
+        description = {"schema": SCHEMA, "progress": asdict(state), **notes}
         moments = optimiser_tensors(model, optimiser)
         writers = {
             MODEL: lambda file: write_tensors(file, model.state_dict()),
             OPTIMISER: lambda file: write_tensors(file, moments),
-            STATE: lambda file: write_json(file, state),
+            STATE: lambda file: write_json(file, description),
         }
         if average is not None:
             writers[AVERAGE] = lambda file: write_tensors(file, average)
@@ -140,34 +139,40 @@ class CheckpointFolder:
             return f"The one before it, '{name}', is whole: resume from that by name"
         return "There is no whole one before it: start again"
 
+    def remove_after(self, name: str) -> None:
+        """Remove checkpoints later than `name`."""
+        self._remove(other for other in self.names() if other > name)
+
     def prune(self, keep: int, best: str | None) -> None:
         """Remove all but the newest, the best, and the newest `keep` taken after whole epochs."""
         names = self.names()
         whole = [n for n in names if "-step-" not in n]
         kept = {*names[-1:], *whole[-keep:], best}
+        self._remove(name for name in names if name not in kept)
+
+    def _remove(self, names: Iterable[str]) -> None:
         for name in names:
-            if name not in kept:
-                doomed = self.path / f".{name}.part"  # a kill half-way leaves nothing that counts
-                (self.path / name).rename(doomed)
-                shutil.rmtree(doomed, ignore_errors=True)
+            doomed = self.path / f".{name}.part"  # a kill half-way leaves nothing that counts
+            (self.path / name).rename(doomed)
+            shutil.rmtree(doomed, ignore_errors=True)
 
 
 def _read(path: Path) -> Checkpoint:
     verify_folder(path)
-    state = read_json(path / STATE)
-    if state.get("schema") != SCHEMA:
+    saved = read_json(path / STATE)
+    if saved.get("schema") != SCHEMA:
         raise CheckpointError(
-            f"{path / STATE}, field 'schema': is '{state.get('schema')}', expected '{SCHEMA}'"
+            f"{path / STATE}, field 'schema': is '{saved.get('schema')}', expected '{SCHEMA}'"
         )
     try:
-        progress = from_plain(Progress, state["progress"], "progress")
-        notes = {name: state[name] for name in ("config", "run", "scaler")}
+        state = from_plain(TrainingState, saved["progress"], "progress")
+        notes = {name: saved[name] for name in ("config", "run", "scaler")}
     except (KeyError, BydemoError) as error:
         raise CheckpointError(f"{path / STATE}: {error}") from error
     average = path / AVERAGE
     return Checkpoint(
         path=path,
-        progress=progress,
+        state=state,
         model=read_tensors(path / MODEL),
         average=read_tensors(average) if average.exists() else None,
         optimiser=read_tensors(path / OPTIMISER),
@@ -196,13 +201,15 @@ def load_optimiser(
 ) -> None:
     """Put saved state back, in each parameter's own memory format and on its device."""
     parameters = dict(model.named_parameters())
+    fused = any(group.get("fused") for group in optimiser.param_groups)
     for key, tensor in tensors.items():
         name, _, quantity = key.rpartition("/")
         if name not in parameters:
             raise CheckpointError(f"{source}: '{name}' is no parameter of the model")
         parameter = parameters[name]
-        value = tensor.clone()
-        if tensor.shape == parameter.shape:
+        if quantity == "step":
+            value = tensor.to(parameter.device if fused else "cpu")
+        else:
             value = parameter.detach().clone().copy_(tensor)
         optimiser.state[parameter][quantity] = value
 

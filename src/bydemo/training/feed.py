@@ -5,7 +5,7 @@ Shape letters: B rows of this process, M samples.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -51,6 +51,11 @@ class Share:
         """Rows of validation step `step`."""
         return self._mine(np.arange(self.samples, dtype=np.int64), step)
 
+    def size(self, step: int) -> int:
+        """Samples of training step `step`, of all processes together."""
+        start = step % self.steps * self.batch_size
+        return min(self.batch_size, self.samples - start)
+
     def _mine(self, rows: Rows, step: int) -> Rows:
         whole = rows[step * self.batch_size : (step + 1) * self.batch_size]
         return np.array_split(whole, self.world)[self.rank]
@@ -63,7 +68,7 @@ def feed(
     device: torch.device,
     *,
     prefetch: bool,
-) -> Iterator[tuple[int, dict[str, Tensor], int]]:
+) -> Generator[tuple[int, dict[str, Tensor], int]]:
     """(step, batch, B) for each of `steps`; with `prefetch` one thread prepares the next batch.
 
     A process left without rows (fewer rows than processes) is given row 0 and B = 0: its loss is

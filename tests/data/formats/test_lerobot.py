@@ -11,17 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.data.formats.lerobot_files import (
-    CAMERA,
+    Columns,
     edit_info,
-    frames,
-    video_path,
     write_packed_recording,
     write_recording,
-    write_video,
 )
 
 from bydemo.core.errors import InputError, UnknownNameError
 from bydemo.data.formats import lerobot
+from bydemo.data.formats._lerobot_example import CAMERA, frames, video_path, write_video
 from bydemo.data.formats._lerobot_video import match_frames
 from bydemo.data.source import Dataset
 
@@ -96,12 +94,12 @@ def test_the_uneven_clock_is_kept(tmp_path: Path) -> None:
 
 
 def test_pictures_are_cropped_to_the_middle_and_averaged(tmp_path: Path) -> None:
-    def half(image: np.ndarray) -> np.ndarray:
-        image[:, :32] = 0
-        return image
+    def half(images: np.ndarray) -> np.ndarray:
+        images[:, :, :32] = 0
+        return images
 
     source = write_recording(tmp_path / "toy")
-    write_video(video_path(source, 0), [half(f) for f in frames(0, 12)])
+    write_video(video_path(source, 0), half(frames(0, 12)))
     dataset = convert(source, size=16)
     assert dataset.spec.observation["wrist"].shape == (16, 16, 3)
     found = pictures(dataset, 0).astype(int)
@@ -125,12 +123,18 @@ def test_packed_episodes_of_v3_are_told_apart(tmp_path: Path) -> None:
         assert np.abs(difference).max() < 6
 
 
+def test_three_episodes_and_more_are_split(tmp_path: Path) -> None:
+    assert convert(write_recording(tmp_path / "two" / "toy")).splits == {}
+    parts = convert(write_packed_recording(tmp_path / "toy"), split="grouped").splits
+    assert parts == {"train": (0,), "validation": (1,), "test": (2,)}
+
+
 def test_only_the_first_episodes(tmp_path: Path) -> None:
     assert len(convert(write_packed_recording(tmp_path / "toy"), episodes=2).episodes) == 2
 
 
 def test_unequal_counts_are_matched_by_time(tmp_path: Path) -> None:
-    def even(episode: int, data: dict[str, np.ndarray]) -> None:
+    def even(episode: int, data: Columns) -> None:
         data["timestamp"] = (np.arange(len(data["timestamp"])) / 10).astype(np.float32)
 
     source = write_recording(tmp_path / "toy", frame_counts=(12, 10), change=even)
@@ -184,26 +188,26 @@ def test_a_damaged_table_is_named(tmp_path: Path) -> None:
     expect_error(source, "episode_000000.parquet", "damaged")
 
 
-Change = Callable[[dict[str, np.ndarray]], None]
+Change = Callable[[Columns], None]
 
 
-def not_a_number(data: dict[str, np.ndarray]) -> None:
+def not_a_number(data: Columns) -> None:
     data["action"][4, 1] = np.nan
 
 
-def renumbered(data: dict[str, np.ndarray]) -> None:
+def renumbered(data: Columns) -> None:
     data["frame_index"][3] = 7
 
 
-def backwards(data: dict[str, np.ndarray]) -> None:
+def backwards(data: Columns) -> None:
     data["timestamp"][5] = 0.0
 
 
-def too_wide(data: dict[str, np.ndarray]) -> None:
+def too_wide(data: Columns) -> None:
     data["observation.state"] = np.zeros((len(data["action"]), 4), np.float32)
 
 
-def without_action(data: dict[str, np.ndarray]) -> None:
+def without_action(data: Columns) -> None:
     del data["action"]
 
 

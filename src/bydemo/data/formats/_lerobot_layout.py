@@ -236,7 +236,11 @@ def _flat_names(names: Any) -> list[str]:
 def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
     if not path.is_file():
         raise InputError("missing", path=path)
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"is not UTF-8: {error}", path=path) from error
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         try:

@@ -7,6 +7,7 @@ written in exactly that layout from any dataset with the same fields.
 from __future__ import annotations
 
 import csv
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,8 @@ from bydemo.core.episode import Episode
 from bydemo.core.errors import InputError
 from bydemo.core.fields import Field, Spec, check_match
 from bydemo.core.images import grey
-from bydemo.core.jaco_play import CONTROL_RATE, IMAGE_SIZE, SPEED_LIMIT, jaco_play_spec
+from bydemo.core.jaco_play import CONTROL_RATE, IMAGE_SIZE, jaco_play_spec
+from bydemo.data.formats._jaco_play_example import example_dataset
 from bydemo.data.formats._jaco_play_file import (
     ACTIONS,
     BLOCK,
@@ -31,6 +33,7 @@ from bydemo.data.formats._jaco_play_file import (
     PlayFile,
     PlayFileWriter,
     row_bytes,
+    swap_channels,
 )
 from bydemo.data.formats._jaco_play_table import (
     EPISODE,
@@ -113,16 +116,9 @@ class Config:
 
 
 def example(path: Path) -> None:
-    """Write a tiny recording in this layout into the new folder `path`: random, but well formed."""
-    rng = np.random.Generator(np.random.Philox(key=[0, 0]))
-    lengths = (3, 2, 4, 2)
-    starts = np.cumsum((0, *lengths))
-    records = [
-        EpisodeRecord(index=i, start=int(starts[i]), length=n, instruction=f"pick up the thing {i}")
-        for i, n in enumerate(lengths)
-    ]
-    with new_folder(path) as temporary:
-        _write(temporary, sum(lengths), ((r, _random_episode(rng, r)) for r in records))
+    """Write a tiny recording in this layout into the new folder `path`."""
+    with tempfile.TemporaryDirectory() as folder:
+        Config().write(example_dataset(Path(folder) / "dataset"), path)
 
 
 def _files(source: Path) -> tuple[Path, Path]:
@@ -213,7 +209,7 @@ def _write(folder: Path, steps: int, episodes: Iterator[tuple[EpisodeRecord, Epi
 
 def _stored(episode: Episode, block: slice, ends: NDArray[np.float32]) -> dict[str, Any]:
     """Key -> rows of one block as the layout has them, images BGR."""
-    rows = {key: episode.observation[n][block][..., ::-1] for n, key in CAMERAS.items()}
+    rows = {key: swap_channels(episode.observation[n][block]) for n, key in CAMERAS.items()}
     rows |= {key: episode.observation[n][block] for n, key in VECTORS.items()}
     goal = _flags([len(episode) - 1] if episode.success is not False else [], len(episode))
     reward = goal if episode.reward is None else episode.reward
@@ -231,17 +227,3 @@ def _flags(steps: list[int], length: int) -> NDArray[np.float32]:
     flags = np.zeros(length, np.float32)
     flags[steps] = 1
     return flags
-
-
-def _random_episode(rng: np.random.Generator, record: EpisodeRecord) -> Episode:
-    spec, steps = jaco_play_spec(), record.length
-    action = rng.uniform(-SPEED_LIMIT, SPEED_LIMIT, (steps, 4)).astype(np.float32)
-    action[:, 3] = rng.integers(0, 3, steps)
-    observation: dict[str, NDArray[Any]] = {}
-    for name, field in spec.observation.items():
-        shape = (steps, *field.shape)
-        observation[name] = (
-            rng.integers(0, 256, shape, np.uint8) if field.kind == "image"
-            else rng.standard_normal(shape, np.float32)
-        )  # fmt: skip
-    return Episode(observation=observation, action=action, instruction=record.instruction)

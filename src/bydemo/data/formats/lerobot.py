@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from bydemo.core.errors import InputError
+from bydemo.data.formats._lerobot_example import write_example
 from bydemo.data.formats._lerobot_fields import parse_meaning
 from bydemo.data.formats._lerobot_recording import open_recording
 from bydemo.data.formats._lerobot_video import Fit, Fitting
+from bydemo.data.source import Dataset
+from bydemo.data.splits import make_split, write_splits
 from bydemo.data.store import DatasetWriter
 from bydemo.data.whole import new_folder
 
@@ -34,6 +38,8 @@ class Config:
     classes: names of a label's classes in rising order of value, e.g. gripper=open,closed.
     units: units of parts, which the files do not state, e.g. joint_vel=rad/s.
     episodes: read only so many, from the first on; None reads all.
+    split: how episodes are parted into train, validation and test. `random` draws them, `grouped`
+    keeps neighbours together, `none` leaves it open, as fewer than three episodes always do.
     """
 
     cameras: tuple[str, ...] = ()
@@ -43,6 +49,7 @@ class Config:
     classes: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
     episodes: int | None = None
+    split: Literal["random", "grouped", "none"] = "random"
 
     def __post_init__(self) -> None:
         for name in ("size", "episodes"):
@@ -63,15 +70,20 @@ class Config:
             first=self.episodes,
         )
         episodes = recording.layout.episodes
-        with (
-            new_folder(destination) as folder,
-            DatasetWriter(
-                folder,
-                recording.spec,
-                source=recording.source(),
+        with new_folder(destination) as folder:
+            with DatasetWriter(
+                folder, recording.spec, source=recording.source(),
                 expected_steps=sum(e.length for e in episodes),
-            ) as writer,
-        ):
-            for number, episode in enumerate(recording.read(), start=1):
-                writer.add(episode)
-                progress(number, len(episodes))
+            ) as writer:  # fmt: skip
+                for number, episode in enumerate(recording.read(), start=1):
+                    writer.add(episode)
+                    progress(number, len(episodes))
+            if self.split != "none" and len(episodes) >= 3:
+                dataset = Dataset.open(folder)
+                write_splits(dataset, make_split(dataset, self.split))
+
+
+def example(path: Path) -> None:
+    """Write a tiny recording in this layout into the new folder `path`."""
+    with new_folder(path) as folder:
+        write_example(folder)

@@ -5,8 +5,9 @@ Observations, action law, rate and prompts are those of the CLVR Jaco Play recor
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import mujoco
 import numpy as np
@@ -16,22 +17,24 @@ from bydemo.core.errors import InputError, SimulationError, UnknownNameError
 from bydemo.core.fields import Field, Part
 from bydemo.core.jaco_play import CONTROL_RATE, IMAGE_SIZE, SPEED_LIMIT, jaco_play_spec
 from bydemo.sim import kitchen
-from bydemo.sim.camera import FRONT, MOUNT, Cameras
+from bydemo.sim.camera import FAST_PROFILE, FRONT, MOUNT, Cameras
 from bydemo.sim.expert import Motion, PlanFollower, Touch, Vector
-from bydemo.sim.jaco_arm import OPEN, STAY, JacoArm
+from bydemo.sim.jaco_arm import OPEN, JacoArm
 from bydemo.sim.kitchen_objects import OBJECTS
 from bydemo.sim.kitchen_receptacles import RECEPTACLES
+from bydemo.sim.physics import advance
 from bydemo.sim.pick_place_judge import PickPlaceJudge
 from bydemo.sim.pick_place_layout import Layout, Randomisation, Template, draw_layout
 from bydemo.sim.pick_place_look import Look
 from bydemo.sim.pick_place_plan import PHASES, PickPlaceState, next_motion
 from bydemo.sim.pick_place_start import begin
-from bydemo.sim.physics import advance
 from bydemo.sim.scene import compile_scene
 from bydemo.sim.task import Annotation, Observation, Task, action_space_of, space_of
 
 _CARRY_CLEARANCE = 0.075
 """[m] under a carried object: the tallest thing on the table is a cup of 0.056 m."""
+_DRIFT_MEMORY = 0.8
+"""Share of the drift that is left after one step: it lasts about half a second."""
 _PICTURES = {FRONT: "front_cam", MOUNT: "mount_cam"}
 
 
@@ -93,7 +96,10 @@ def _annotation() -> dict[str, Field]:
 class JacoPickPlace(Task):
     """One arm, one table, one model; every episode rearranges it."""
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": int(CONTROL_RATE)}
+    metadata: ClassVar[dict[str, Any]] = {
+        "render_modes": ["rgb_array"],
+        "render_fps": int(CONTROL_RATE),
+    }
     render_mode = "rgb_array"
 
     def __init__(self, config: Config) -> None:
@@ -112,6 +118,15 @@ class JacoPickPlace(Task):
         self._failure: str | None = None
         self._over = False
 
+    @property
+    def rendering(self) -> dict[str, Any]:
+        """How pictures are drawn, for a dataset's manifest: profiles must never be mixed."""
+        nominal = {n: [float(x) for x in self._look.camera_position(n)] for n in _PICTURES}
+        return {
+            "profile": dict(FAST_PROFILE) if self._cameras is not None else "black",
+            "cameras": {_PICTURES[n]: {"position": position} for n, position in nominal.items()},
+        }
+
     # ----------------------------------------------------------------- Gymnasium
 
     def reset(
@@ -128,6 +143,7 @@ class JacoPickPlace(Task):
         self.instruction = self._layout.instruction
         self._judge = PickPlaceJudge(self._model, self._data, self._arm, self._layout)
         self._failure, self._over, self._steps = None, False, 0
+        self._drift = np.zeros(3)
         return self._observe(), self._info()
 
     def step(
@@ -145,7 +161,7 @@ class JacoPickPlace(Task):
         else:
             label = int(np.clip(np.rint(command[3]), 0, 2))
             self._arm.move_fingers(label)
-            velocity = command[:3].clip(-SPEED_LIMIT, SPEED_LIMIT)
+            velocity = command[:3].clip(-SPEED_LIMIT, SPEED_LIMIT) + self._next_drift()
             if not advance(self._model, self._data, self._arm, velocity):
                 self._failure = "physics warning"
             else:
@@ -160,7 +176,7 @@ class JacoPickPlace(Task):
         self._over = terminated or truncated
         return self._observe(), float(succeeded), terminated, truncated, self._info()
 
-    def render(self) -> NDArray[np.uint8]:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8]:
         """The front camera's picture (224, 224, 3)."""
         return self._pictures()["front_cam"]
 
@@ -218,12 +234,19 @@ class JacoPickPlace(Task):
             closure=float(self._arm.fingers().mean()),
             squeezing=self._arm.squeezing(),
             stalled=self._arm.stalled(),
+            exhausted=self._arm.exhausted(),
             target=kitchen.object_position(self._model, self._data, layout.target),
             grasp_offset=kind.grasp_height - kind.rest_height,
             goal=goal,
             carry_height=carry,
             delivered=self._judge.delivered(),
         )
+
+    def _next_drift(self) -> Vector:
+        """(3,) [m/s] a slowly wandering error of the arm's speed (Ornstein-Uhlenbeck)."""
+        shock = self.config.randomisation.drift * math.sqrt(1 - _DRIFT_MEMORY**2)
+        self._drift = _DRIFT_MEMORY * self._drift + shock * self.np_random.normal(size=3)
+        return self._drift
 
     def _present(self) -> Layout:
         if self._layout is None:
@@ -248,7 +271,7 @@ class JacoPickPlace(Task):
     def _pictures(self) -> dict[str, NDArray[np.uint8]]:
         if self._cameras is None:
             black = np.zeros((IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
-            return {name: black for name in _PICTURES.values()}
+            return {name: black.copy() for name in _PICTURES.values()}
         drawn = self._cameras.render(self._data)
         return {_PICTURES[name]: picture for name, picture in drawn.items()}
 

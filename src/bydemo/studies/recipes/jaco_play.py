@@ -12,7 +12,7 @@ from bydemo.core.fields import Spec
 from bydemo.core.images import View
 from bydemo.models import behavior_cloning, keyframe_policy, proprioception
 from bydemo.studies.experiment import DataConfig, Experiment
-from bydemo.training.loop import TrainingConfig
+from bydemo.training.config import TrainingConfig
 
 
 def baseline(spec: Spec) -> Experiment:
@@ -21,7 +21,7 @@ def baseline(spec: Spec) -> Experiment:
         model=behavior_cloning.Config(),
         data=DataConfig(view=_view(spec, size=224, colour=False)),
         training=TrainingConfig(
-            epochs=10, batch_size=64, learning_rate=1e-3, adam_epsilon=1e-4, seed=1
+            epochs=10, batch_size=64, learning_rate=1e-3, adam_eps=1e-4, seed=1
         ),
     )
 
@@ -48,11 +48,13 @@ def blind(spec: Spec) -> Experiment:
 def ours(spec: Spec) -> Experiment:
     """Colour, all cameras, the prompt, and a forecast of the next key moment."""
     return Experiment(
-        model=keyframe_policy.Config(limit=_limit(spec)),
+        model=keyframe_policy.Config(
+            limit=_limit(spec), ignore=_rates(spec), foresee=_places(spec)
+        ),
         data=DataConfig(view=_view(spec, size=112, colour=True), keyframes=True),
         training=TrainingConfig(
-            epochs=30, batch_size=64, learning_rate=1e-3, schedule="cosine", warmup_steps=200,
-            weight_decay=1e-4, clip_norm=1.0, precision="bf16", ema_decay=0.999,
+            epochs=30, batch_size=64, learning_rate=1e-3, schedule="cosine", warmup=200,
+            optimiser="adamw", weight_decay=1e-2, clip=1.0, precision="bf16", ema=0.999,
         ),
     )  # fmt: skip
 
@@ -64,6 +66,23 @@ def _view(spec: Spec, *, size: int, colour: bool) -> View:
         raise InputError("the dataset has no camera; try the recipe 'blind'", field="observation")
     fits = [n for n in range(1, size + 1) if all(h % n == w % n == 0 for h, w, _ in shapes)]
     return View(cameras=spec.cameras, size=max(fits), colour=colour)
+
+
+def _rates(spec: Spec) -> tuple[str, ...]:
+    """Fields of measured velocities: they echo the last action, and a policy that copies them
+    neither starts nor stops by itself (de Haan et al., 2019)."""
+    return tuple(n for n in spec.vectors if all("/s" in p.unit for p in spec.observation[n].parts))
+
+
+def _places(spec: Spec) -> tuple[str, ...]:
+    """The parts that say where the robot is in metres, worth foreseeing; none where there is no
+    such part (then everything is foreseen)."""
+    return tuple(
+        f"{name}.{part.name}"
+        for name in spec.vectors
+        for part in spec.observation[name].parts
+        if part.unit == "m"
+    )
 
 
 def _limit(spec: Spec) -> float:

@@ -1,0 +1,88 @@
+"""What can be named on the command line, read off the source files without importing them."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+from bydemo.core.config import names_in
+from bydemo.core.errors import BydemoError, UnknownNameError
+
+VERBS = "bydemo.cli.verbs"
+FORMATS = "bydemo.data.formats"
+RECIPES = "bydemo.studies.recipes"
+TASKS = "bydemo.sim.tasks"
+
+
+def verbs() -> dict[str, str]:
+    """Verb -> what it does, in a line."""
+    return _leaves(VERBS)
+
+
+def formats() -> dict[str, str]:
+    """Format -> what it is, in a line."""
+    return _leaves(FORMATS)
+
+
+def tasks() -> dict[str, str]:
+    """Task -> what it is, in a line."""
+    return _leaves(TASKS)
+
+
+def models() -> dict[str, str]:
+    """Model -> what it is, in a line."""
+    from bydemo.models import model_names
+
+    return {name: summary(_tree(f"bydemo.models.{name}")) for name in model_names()}
+
+
+def recipes() -> dict[str, str]:
+    """`<study>.<recipe>` -> what it trains, in a line."""
+    return {
+        f"{study}.{function.name}": summary(function)
+        for study in names_in(RECIPES)
+        for function in _functions(_tree(f"{RECIPES}.{study}"))
+    }
+
+
+def recipe_named(name: str) -> str:
+    """The full name of a recipe, which may be given without its study while that is unique."""
+    known = recipes()
+    if name in known:
+        return name
+    short = [full for full in known if full.partition(".")[2] == name]
+    if len(short) > 1:
+        raise BydemoError(f"the recipe '{name}' is ambiguous: say {' or '.join(short)}")
+    if not short:
+        raise UnknownNameError("recipe", name, [full.partition(".")[2] for full in known])
+    return short[0]
+
+
+def summary(node: ast.Module | ast.FunctionDef) -> str:
+    """The first sentence-like line of a docstring."""
+    text = (ast.get_docstring(node) or "").partition("\n\n")[0]
+    return " ".join(text.split())
+
+
+def _leaves(package: str) -> dict[str, str]:
+    return {name: summary(_tree(f"{package}.{name}")) for name in names_in(package)}
+
+
+def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            yield node
+
+
+def _tree(module: str) -> ast.Module:
+    package, _, name = module.rpartition(".")
+    found = importlib.util.find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        raise BydemoError(f"the package {package} is not installed completely")
+    folder = Path(next(iter(found.submodule_search_locations)))
+    file = folder / f"{name}.py"
+    if not file.exists():
+        file = folder / name / "__init__.py"
+    return ast.parse(file.read_text(encoding="utf-8"))

@@ -1,0 +1,116 @@
+"""Judge a finished run: offline on held-out episodes, and in closed loop if it has a task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bydemo.cli.catalogue import TASKS, tasks
+from bydemo.cli.console import progress, say, show_table
+from bydemo.cli.parsing import Positional, parse
+from bydemo.cli.verbs.record import cores
+from bydemo.core.config import load_leaf
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """Judge a finished run: offline on held-out episodes, and in closed loop if it has a task.
+
+    run: folder that `train` wrote.
+    dataset: the run's dataset, if it was moved.
+    splits: splits to judge on; all but the training split unless given.
+    beside: runs judged before on the same data, shown beside this one, e.g. a blind policy.
+    task: where to act; the task that the data was recorded in unless given.
+    rollouts: episodes of each skill in closed loop; 0 for none.
+    first_seed: seed of the first one; the same seeds start the same episodes for every run.
+    workers: processes that play at the same time; the result does not depend on them.
+    references: other actors on the same seeds: expert, random, still.
+    clips: successes, and as many failures, to film of each skill.
+    execute: steps of each predicted chunk to carry out before looking again [steps].
+    ensemble_decay: average what recent chunks say about the present step instead.
+    """
+
+    run: Positional[Path]
+    dataset: Path | None = None
+    splits: tuple[str, ...] = ()
+    beside: tuple[Path, ...] = ()
+    task: str | None = None
+    rollouts: int = 50
+    first_seed: int = 1_000_000
+    workers: int = field(default_factory=cores)
+    references: tuple[str, ...] = ("expert", "random")
+    clips: int = 3
+    execute: int = 1
+    ensemble_decay: float | None = None
+
+
+def run(words: Sequence[str]) -> int:
+    """Judge, print the figures that matter most, and say where the rest is."""
+    given = parse(Arguments, words, verb="evaluate")
+    from bydemo.sim.gl import choose_gl, require_gl
+
+    choose_gl()
+    from bydemo.studies.judging import Rollouts, judge_closed_loop, judge_offline
+
+    with progress("judging") as update:
+        results = judge_offline(
+            given.run, given.splits, dataset=given.dataset, beside=given.beside,
+            progress=lambda what, done, total: update(done, total, what),
+        )  # fmt: skip
+    chosen = _tasks(given, results) if given.rollouts > 0 else {}
+    if chosen:
+        require_gl()
+        how = Rollouts(
+            n=given.rollouts, first_seed=given.first_seed, workers=given.workers,
+            references=given.references, clips=given.clips, execute=given.execute,
+            ensemble_decay=given.ensemble_decay,
+        )  # fmt: skip
+        with progress("acting", "episodes") as update:
+            results = judge_closed_loop(
+                given.run, chosen, how, lambda what, done, total: update(done, total, what)
+            )
+    _show(results)
+    say(f"Next: bydemo report {given.run}")
+    return 0
+
+
+def _tasks(given: Arguments, results: Mapping[str, Any]) -> dict[str, Any]:
+    from bydemo.studies.judging import own_tasks, variants
+
+    if given.task is None:
+        return own_tasks(results)
+    config = load_leaf(TASKS, "task", given.task).Config()
+    return variants(given.task, config) if given.task in tasks() else {}
+
+
+def _show(results: Mapping[str, Any]) -> None:
+    from bydemo.report.measures import measures_in
+    from bydemo.report.reading import figure_in
+
+    for split, block in results["offline"].items():
+        candidates = block["candidates"]
+        kinds = [kind for kind in measures_in(candidates.values()) if kind.in_headline]
+        rows = []
+        for name, figures in candidates.items():
+            cells = [figure_in(figures, kind.key) for kind in kinds]
+            rows.append([name, *(
+                "-" if found is None else f"{kind.write(found.value)} {kind.write_range(found)}"
+                for kind, found in zip(kinds, cells, strict=True)
+            )])  # fmt: skip
+        title = f"{split}: {block['episodes']} episodes, {block['steps']:,} steps"
+        show_table(title, ["", *(kind.heading for kind in kinds)], rows)
+    rows = []
+    for label, block in results["rollouts"].items():
+        actors = {"policy": block, **block.get("references", {})}
+        rows += [[label, name, *_rate(found)] for name, found in actors.items()]
+    if rows:
+        show_table("closed loop", ["skill", "actor", "success", "95 % interval", "fails by"], rows)
+
+
+def _rate(block: Mapping[str, Any]) -> list[str]:
+    low, high = 100 * block["low"], 100 * block["high"]
+    reasons = ", ".join(f"{reason} {count}" for reason, count in block["reasons"].items())
+    n = f"{block['successes']} of {block['n']} ({100 * block['rate']:.0f} %)"
+    return [n, f"{low:.0f} to {high:.0f} %", reasons]

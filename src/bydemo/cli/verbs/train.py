@@ -1,0 +1,99 @@
+"""Train a recipe on a dataset; every field of the experiment is an option."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bydemo.cli.catalogue import recipe_named, recipes
+from bydemo.cli.console import note, progress, say, show_facts
+from bydemo.cli.parsing import Positional, parse, parse_with
+from bydemo.core.errors import InputError
+
+if TYPE_CHECKING:
+    from bydemo.core.fields import Spec
+    from bydemo.training.loop import TrainingResult, Update
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """Train a recipe on a dataset.
+
+    recipe: a name from `bydemo list recipes`; all that it decides shows, and can be changed, with
+    `bydemo train RECIPE --help`.
+    dataset: folder of the dataset, as `record` or `convert` wrote it.
+    run: folder for checkpoints, figures and the trained model; runs/<recipe> unless given.
+    resume: go on from the newest checkpoint of the run folder.
+    track: send figures elsewhere too: tensorboard, wandb (offline), wandb-online.
+    """
+
+    recipe: Positional[str]
+    dataset: Positional[Path]
+    run: Path | None = None
+    resume: bool = False
+    track: tuple[str, ...] = ()
+
+
+def run(words: Sequence[str]) -> int:
+    """Find the recipe and the dataset, parse what is changed, train."""
+    if not words or words[0].startswith("-"):
+        parse(Arguments, words, verb="train")  # help, or what is missing
+        raise InputError(f"comes first, one of {', '.join(recipes())}", field="recipe")
+    recipe = recipe_named(words[0])
+    path = Path(words[1]) if len(words) > 1 and not words[1].startswith("-") else None
+    from bydemo.studies.recipes import load
+
+    experiment = load(recipe)[1](_spec(path))
+    given, experiment = parse_with(
+        Arguments, experiment, words, verb=f"train {words[0]}", about=recipes()[recipe]
+    )
+    from bydemo.data.source import Dataset
+    from bydemo.studies.run import train_run
+
+    folder = given.run or Path("runs") / recipe.partition(".")[2]
+    dataset = Dataset.open(given.dataset)
+    try:
+        with progress(f"training {recipe}", "steps") as update:
+            result = train_run(
+                experiment, dataset, folder, recipe=recipe, resume=given.resume,
+                trackers=given.track, on_update=lambda now: update(now.step, now.steps, _how(now)),
+            )  # fmt: skip
+    except SystemExit:
+        again = shlex.join(["bydemo", "train", *words])
+        note(f"Stopped and saved. Go on with: {again}{'' if given.resume else ' --resume'}")
+        raise
+    _show(folder, result)
+    say(f"Next: bydemo evaluate {folder}")
+    return 0
+
+
+def _spec(path: Path | None) -> Spec:
+    """The dataset's fields, or those of Jaco Play for help without a dataset."""
+    if path is None:
+        from bydemo.core.jaco_play import jaco_play_spec
+
+        return jaco_play_spec()
+    from bydemo.data.source import Dataset
+
+    return Dataset.open(path).spec
+
+
+def _how(now: Update) -> str:
+    held_out = "" if now.validation is None else f", validation {now.validation:.4g}"
+    return (
+        f"epoch {now.epoch}/{now.epochs}, loss {now.loss:.4g}{held_out}, "
+        f"{now.samples_per_second:.0f} samples/s"
+    )
+
+
+def _show(folder: Path, result: TrainingResult) -> None:
+    show_facts(str(folder), [
+        ("parameters", f"{result.parameters:,}"),
+        ("ended", f"{result.stopped} after {result.epochs} epochs, {result.steps:,} steps"),
+        ("chosen", f"epoch {result.chosen_epoch}, validation loss {result.loss:.4g}"),
+        ("took", f"{result.seconds:.0f} s, {result.samples_per_second:.0f} samples/s"),
+        ("peak memory", f"{result.peak_memory_mb:.0f} MB"),
+    ])  # fmt: skip

@@ -1,0 +1,136 @@
+"""Who may act: picklable descriptions that a worker process turns into actors.
+
+Each is a frozen dataclass with `build(task)`; what it builds is a pure function of the seed given
+to `reset`, so that results do not depend on which worker plays an episode.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bydemo.core.actor import Actor, Observation
+from bydemo.core.fields import Field, check_match
+from bydemo.evaluation.events import neutral_class
+from bydemo.sim.task import Task
+
+_EXPERT_STREAM, _RANDOM_STREAM = 1, 2
+"""Keep the actor's dice apart from the task's, which are thrown with the bare seed."""
+
+
+class ActorFactory(Protocol):
+    """Describes an actor; importable and picklable."""
+
+    def build(self, task: Task) -> Actor:
+        """The actor, ready to `reset`; `task` is the one that it will act in."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpertActor:
+    """The task's own demonstrator."""
+
+    def build(self, task: Task) -> Actor:
+        """A new expert each episode, with dice of its own."""
+        return _Expert(task)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomActor:
+    """Uniform within the action's limits: the floor under every success rate."""
+
+    def build(self, task: Task) -> Actor:
+        """Numbers within the limits (1 where there is none), classes with equal chance."""
+        return _Random(task.data_spec.action)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StillActor:
+    """Does nothing: zeros, and the neutral class of a label (or its first)."""
+
+    def build(self, task: Task) -> Actor:
+        """The same action at every step."""
+        return _Still(task.data_spec.action)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavedPolicy:
+    """A trained policy in a run or model folder.
+
+    execute: steps of each predicted chunk that are carried out before looking again;
+    ensemble_decay: average what recent chunks say about the present step instead.
+    """
+
+    path: str
+    execute: int = 1
+    ensemble_decay: float | None = None
+    deterministic: bool = True
+
+    def build(self, task: Task) -> Actor:
+        """Loads it; MismatchError if it was trained on other fields than the task's."""
+        # torch, only where a network acts
+        from bydemo.models.agent import Agent
+        from bydemo.models.chunking import RecedingHorizon, TemporalEnsemble
+
+        agent = Agent.from_pretrained(self.path, deterministic=self.deterministic)
+        check_match(agent.spec, task.data_spec, ours_name=self.path, theirs_name="the task")
+        if self.ensemble_decay is not None:
+            return TemporalEnsemble(agent, self.ensemble_decay)
+        return agent if self.execute == 1 else RecedingHorizon(agent, self.execute)
+
+
+REFERENCES: dict[str, ActorFactory] = {
+    "expert": ExpertActor(), "random": RandomActor(), "still": StillActor(),
+}  # fmt: skip
+"""Actors that a policy's success rate is shown beside."""
+
+
+class _Expert:
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._expert: Actor | None = None
+
+    def reset(self, seed: int, instruction: str) -> None:
+        self._expert = self._task.expert(np.random.default_rng([seed, _EXPERT_STREAM]))
+        self._expert.reset(seed, instruction)
+
+    def act(self, observation: Observation) -> NDArray[np.float32]:
+        assert self._expert is not None, "reset() comes before act()"
+        return self._expert.act(observation)
+
+
+class _Random:
+    def __init__(self, field: Field) -> None:
+        self._field = field
+
+    def reset(self, seed: int, instruction: str) -> None:
+        self._rng = np.random.default_rng([seed, _RANDOM_STREAM])
+
+    def act(self, observation: Observation) -> NDArray[np.float32]:
+        drawn = []
+        for part in self._field.parts:
+            if part.classes:
+                drawn.append(self._rng.integers(len(part.classes), size=1).astype(np.float64))
+            else:
+                low = -1.0 if part.low is None else part.low
+                high = 1.0 if part.high is None else part.high
+                drawn.append(self._rng.uniform(low, high, part.size))
+        return np.concatenate(drawn).astype(np.float32)
+
+
+class _Still:
+    def __init__(self, field: Field) -> None:
+        values = []
+        for part in field.parts:
+            still = 0.0 if not part.classes else float(neutral_class(part) or 0)
+            values += [np.clip(still, part.low, part.high)] * part.size
+        self._action = np.array(values, np.float32)
+
+    def reset(self, seed: int, instruction: str) -> None:
+        pass
+
+    def act(self, observation: Observation) -> NDArray[np.float32]:
+        return self._action.copy()

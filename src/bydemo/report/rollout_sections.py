@@ -1,0 +1,169 @@
+"""What happened in closed loop: success rates, reasons of failure, seeds, prompts and clips."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from bydemo.core.errors import InputError
+from bydemo.report.charts import COLOURS, Bar, bar_chart
+from bydemo.report.frame import WIDTH, chart_figure, drawing
+from bydemo.report.images import clip
+from bydemo.report.page import Section, folded, heading, paragraph, row_of, table
+from bydemo.report.rates import by_instruction, outcomes, rate_bar
+from bydemo.report.reading import Run, nested
+from bydemo.report.svg import DASH, element, is_number, sentence
+
+SQUARES = 25
+"""Seeds in one row of the outcome grid."""
+
+
+def rollout_section(runs: Sequence[Run]) -> Section | None:
+    """Closed-loop results, one block a task."""
+    labels = {label: None for run in runs for label in run.tasks}
+    if not labels:
+        return None
+    bodies = [_task(runs, label) for label in labels]
+    lead = "The policy acts on its own from start positions that it was not trained on. Whiskers "
+    lead += "are 95\u00a0% Wilson intervals; the same seed is the same start for every actor."
+    return Section(title="Closed loop", lead=lead, body=Markup("").join(bodies))
+
+
+def clips_section(runs: Sequence[Run]) -> Section | None:
+    """Recorded rollouts inside the page."""
+    parts: list[Markup] = []
+    for run in runs:
+        for label in run.tasks:
+            shown = _clips(run, label)
+            if shown:
+                title = f"{run.name}: {label}" if len(runs) > 1 else sentence(label)
+                parts.append(heading(title) + element("div", *shown, class_="clips"))
+    if not parts:
+        return None
+    return Section(title="Clips", body=Markup("").join(parts))
+
+
+def _task(runs: Sequence[Run], label: str) -> Markup:
+    judged = [run for run in runs if label in run.tasks]
+    block = judged[0].block("rollouts", label)
+    reasons = [_reasons(run, runs, label) for run in judged]
+    grids = [_grid(run, runs, label) for run in judged]
+    charts = [chart for chart in (_rates(judged, runs, label), *reasons, *grids) if chart]
+    task = str(block.get("task") or "")
+    config = nested(block, "task_config")
+    settings = ", ".join(f"{name} {value}" for name, value in config.items())
+    about = f"{task}{': ' if task and settings else ''}{settings}"
+    return (
+        heading(sentence(label))
+        + (paragraph(about, style="note") if about else Markup(""))
+        + row_of(*charts)
+        + _instructions(judged, label)
+    )
+
+
+def _rates(judged: Sequence[Run], runs: Sequence[Run], label: str) -> Markup:
+    bars: list[Bar | None] = []
+    references: dict[str, Mapping[str, Any]] = {}
+    for run in judged:
+        name = run.name if len(runs) > 1 else "policy"
+        colour = list(runs).index(run)
+        bars.append(rate_bar(name, run.block("rollouts", label), colour=colour))
+        for actor, block in run.block("rollouts", label, "references").items():
+            if isinstance(block, Mapping):
+                references.setdefault(actor, block)
+    bars += [rate_bar(actor, block, quiet=True) for actor, block in references.items()]
+    return bar_chart([bar for bar in bars if bar], title="Success rate", percent=True)
+
+
+def _reasons(run: Run, runs: Sequence[Run], label: str) -> Markup:
+    block = run.block("rollouts", label)
+    counts, n = nested(block, "reasons"), block.get("n")
+    failed = {str(k): v for k, v in counts.items() if is_number(v) and v and k != "success"}
+    if not failed or not isinstance(n, int) or n == 0:
+        return Markup("")
+    bars = [
+        Bar(name=f"{reason}, {count:.0f} of {n}", value=count / n, colour=list(runs).index(run))
+        for reason, count in sorted(failed.items(), key=lambda item: -item[1])
+    ]
+    title = f"Why it failed: {run.name}" if len(runs) > 1 else "Why it failed"
+    return bar_chart(bars, title=title, percent=True, note="Shares of all rollouts.")
+
+
+def _grid(run: Run, runs: Sequence[Run], label: str) -> Markup:
+    """One square a seed, in the order of the seeds."""
+    found = outcomes(run.block("rollouts", label))
+    if not found:
+        return Markup("")
+    side, won = WIDTH / SQUARES, f"won c{list(runs).index(run) % COLOURS}"
+    squares = []
+    for number, (seed, success) in enumerate(sorted(found.items())):
+        row, column = divmod(number, SQUARES)
+        said = element("title", f"seed {seed}: {'success' if success else 'failure'}")
+        squares.append(
+            element(
+                "rect", said, x=column * side + 1, y=row * side + 1, width=side - 2,
+                height=side - 2, rx=2, class_=won if success else "lost",
+            )
+        )  # fmt: skip
+    rows = -(-len(found) // SQUARES)
+    title = f"Seeds: {run.name}" if len(runs) > 1 else "Seeds"
+    first, last = min(found), max(found)
+    note = f"One square a seed, {first} to {last}: filled is success."
+    return chart_figure(title, drawing(rows * side, title, *squares), note=note)
+
+
+def _instructions(judged: Sequence[Run], label: str) -> Markup:
+    counted = [by_instruction(run.block("rollouts", label)) for run in judged]
+    words = {text: None for found in counted for text in found if text}
+    if len(words) < 2:
+        return Markup("")
+    rows = [
+        [text, *(_won(found.get(text)) for found in counted)] for text in words
+    ]  # fmt: skip
+    named = [run.name for run in judged] if len(judged) > 1 else ["succeeded"]
+    return folded("By instruction", table(["", *named], rows))
+
+
+def _won(found: tuple[int, int] | None) -> str:
+    return DASH if found is None else f"{found[0]} of {found[1]}"
+
+
+def _clips(run: Run, label: str) -> list[Markup]:
+    block = run.block("rollouts", label)
+    episodes = {e.get("seed"): e for e in block.get("episodes") or [] if isinstance(e, Mapping)}
+    out = []
+    for entry in block.get("clips") or []:
+        known = entry if isinstance(entry, Mapping) else {"path": entry}
+        path = Path(str(known.get("path", "")))
+        # A results file may come from elsewhere: it must not pull other files into the page.
+        if path.is_absolute() or ".." in path.parts:
+            raise InputError(
+                f"the clip '{path}' lies outside the run", path=run.path / "results.json"
+            )
+        episode = {**episodes.get(known.get("seed", _seed_in(path)), {}), **known}
+        out.append(clip(run.path / path, _caption(episode, path), outcome=_outcome(episode)))
+    return out
+
+
+def _seed_in(path: Path) -> int | None:
+    """The seed in a clip's name, its last run of digits."""
+    digits = "".join(c if c.isdigit() else " " for c in path.stem).split()
+    return int(digits[-1]) if digits else None
+
+
+def _outcome(episode: Mapping[str, Any]) -> str:
+    success = episode.get("success")
+    return "" if success is None else "success" if success else "failure"
+
+
+def _caption(episode: Mapping[str, Any], path: Path) -> str:
+    said = [str(episode.get("instruction") or path.stem)]
+    if "success" in episode:
+        ended = "success" if episode["success"] else str(episode.get("reason") or "failure")
+        said.append(f"{ended} after {episode['steps']} steps" if "steps" in episode else ended)
+    if "seed" in episode:
+        said.append(f"seed {episode['seed']}")
+    return "; ".join(said)

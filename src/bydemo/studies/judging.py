@@ -1,0 +1,190 @@
+"""A finished run judged: its predictions on held-out episodes, and its own acting in a task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bydemo.core.errors import InputError, MismatchError
+from bydemo.core.fields import Field
+from bydemo.core.results import versions, write_json
+from bydemo.data.batches import BatchConfig, Batches
+from bydemo.data.source import Dataset
+from bydemo.evaluation.actors import SavedPolicy
+from bydemo.evaluation.closed_loop import evaluate, task_config
+from bydemo.evaluation.offline import POLICY, JudgedSplit, export_split, judge
+from bydemo.evaluation.predictions import Predictions, read_export
+from bydemo.evaluation.worker_process import TaskConfig
+from bydemo.models.agent import Agent
+from bydemo.studies.experiment import DataConfig
+from bydemo.studies.prepare import training_episodes
+from bydemo.studies.run import (
+    RESULTS,
+    command_line,
+    open_dataset,
+    open_run,
+)
+
+FIRST_SEED = 1_000_000
+"""Closed-loop seeds begin here, far from those of recordings, which begin at 0."""
+PREDICTIONS = "predictions"
+_BLOCK = 256
+_LEAST_PROBABILITY = 1e-12
+"""Keeps the logarithm of a probability that float32 rounded to zero finite."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and of how much."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollouts:
+    """How a policy is let act: `n` seeds a task, from `first_seed` on.
+
+    execute: steps of each predicted chunk carried out before looking again; ensemble_decay:
+    average what recent chunks say instead; references: actors on the same seeds; clips: how many
+    successes and how many failures of each task are filmed.
+    """
+
+    n: int
+    first_seed: int = FIRST_SEED
+    workers: int = 2
+    references: tuple[str, ...] = ("expert", "random")
+    clips: int = 3
+    execute: int = 1
+    ensemble_decay: float | None = None
+
+
+def judge_offline(
+    run: Path,
+    splits: Sequence[str] = (),
+    *,
+    dataset: Path | None = None,
+    beside: Sequence[Path] = (),
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Judge the run on `splits` (all but the training split if none is named), write its
+    predictions beside it, and add the figures to its `results.json`.
+
+    beside: runs already judged on the same data, whose predictions are shown as candidates.
+    """
+    experiment, results = open_run(run)
+    data = open_dataset(results, dataset)
+    chosen = splits or [name for name in data.splits if name != experiment.data.train_split]
+    if not chosen:
+        raise InputError("the dataset has no held-out split", path=data.path, field="splits")
+    agent = Agent.from_pretrained(run)
+    offset = experiment.data.target_offset
+    train = JudgedSplit.of(
+        data, training_episodes(experiment.data, data), target_offset=offset
+    )  # fmt: skip
+    offline = dict(results.get("offline", {}))
+    for split in chosen:
+        judged = JudgedSplit.of(data, data.split(split), target_offset=offset)
+        ours = predict(agent, data, split, experiment.data, judged, progress)
+        export_split(run / PREDICTIONS, split, judged, ours)
+        candidates = {POLICY: ours}
+        candidates |= {other.name: _other(other, split, judged) for other in beside}
+        offline[split] = judge(train, judged, candidates)
+    return _save(run, results, offline=offline)
+
+
+def judge_closed_loop(
+    run: Path, tasks: Mapping[str, TaskConfig], how: Rollouts, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Let the run's policy act in each task, label -> configuration, and add the outcome to its
+    `results.json`."""
+    _, results = open_run(run)
+    actor = SavedPolicy(path=str(run), execute=how.execute, ensemble_decay=how.ensemble_decay)
+    rollouts = dict(results.get("rollouts", {}))
+    for label, task in tasks.items():
+        tell = _telling(label, progress)
+        rollouts[label] = evaluate(
+            task, actor, seeds=range(how.first_seed, how.first_seed + how.n), workers=how.workers,
+            references=how.references, clips=how.clips, run=run, label=label, progress=tell,
+        )  # fmt: skip
+        results = _save(run, results, rollouts=rollouts)
+    return results
+
+
+def own_tasks(results: Mapping[str, Any]) -> dict[str, TaskConfig]:
+    """Label -> the task that the run's data was recorded in; empty for real recordings."""
+    source = results["dataset"].get("source", {})
+    if source.get("kind") != "simulation":
+        return {}
+    return variants(source["task"], task_config(source["task"], source.get("task_config")))
+
+
+def variants(name: str, task: TaskConfig) -> dict[str, TaskConfig]:
+    """Label -> task: the skills that a task wants judged apart, or the task itself."""
+    apart = getattr(task, "variants", None)
+    return dict(apart()) if callable(apart) else {name: task}
+
+
+def predict(
+    agent: Agent, dataset: Dataset, split: str, config: DataConfig, judged: JudgedSplit,
+    progress: Progress | None = None,
+) -> Predictions:  # fmt: skip
+    """What the agent says at every step of a split: the first action of each chunk."""
+    view = BatchConfig(view=agent.view, chunk=agent.chunk, target_offset=config.target_offset)
+    batches = Batches(dataset, split, agent.codec, agent.vocabulary, view)
+    if not np.array_equal(batches.steps, judged.row):
+        raise MismatchError(f"the batches of '{split}' are not the steps that are judged")
+    actions, probabilities = [], []
+    for start in range(0, len(batches), _BLOCK):
+        rows = np.arange(start, min(start + _BLOCK, len(batches)), dtype=np.int64)
+        said = agent.predict(batches.gather(rows))
+        actions.append(said.action[:, 0])
+        probabilities.append(said.probabilities[:, 0])
+        if progress is not None:
+            progress(f"predicting {split}", int(rows[-1]) + 1, len(batches))
+    field = dataset.spec.action
+    return _in_raw_units(field, np.concatenate(actions), np.concatenate(probabilities))
+
+
+def _in_raw_units(
+    field: Field, action: NDArray[np.float32], probabilities: NDArray[np.float32]
+) -> Predictions:
+    """(N, A) raw actions and (N, S) probabilities as a candidate's answers."""
+    cuts = np.cumsum([len(part.classes) for part in field.labels])[:-1]
+    blocks = np.split(probabilities.astype(np.float64), cuts, axis=1) if field.labels else []
+    return Predictions(
+        continuous=action[:, field.columns(labels=False)].astype(np.float64),
+        labels=action[:, field.columns(labels=True)].astype(np.int64),
+        log_probabilities=tuple(_log(block) for block in blocks),
+    )
+
+
+def _log(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    floored = np.maximum(probabilities, _LEAST_PROBABILITY)
+    logs: NDArray[np.float64] = np.log(floored / floored.sum(axis=1, keepdims=True))
+    return logs
+
+
+def _other(run: Path, split: str, judged: JudgedSplit) -> Predictions:
+    path = run / PREDICTIONS / f"{split}.parquet"
+    if not path.exists():
+        raise InputError("no such predictions: evaluate that run first", path=path)
+    _, steps, said = read_export(path)
+    ours = judged.steps
+    same = np.array_equal(steps.episode, ours.episode) and np.array_equal(steps.step, ours.step)
+    if not same:
+        raise MismatchError(f"{path}: covers other steps than this run's '{split}' split")
+    return said
+
+
+def _telling(label: str, progress: Progress | None) -> Progress | None:
+    if progress is None:
+        return None
+    return lambda who, done, total: progress(f"{label}, {who}", done, total)
+
+
+def _save(run: Path, results: Mapping[str, Any], **parts: Any) -> dict[str, Any]:
+    judged = {"command": command_line(), "versions": versions()}
+    whole = {**results, **parts, "evaluation": judged}
+    write_json(run / RESULTS, whole)
+    return whole
