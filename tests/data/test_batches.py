@@ -190,3 +190,15 @@ def test_a_cache_shortened_while_in_use_is_an_error_not_a_crash(tmp_path: Path) 
     file.unlink()
     with pytest.raises(InputError, match=r"image\.bin: was removed while in use"):
         batches.gather(np.array([14]))
+
+
+def test_history_never_reaches_into_the_episode_before(dataset: Dataset) -> None:
+    plain, past = batches_of(dataset), batches_of(dataset, history=3)
+    rows = np.arange(len(plain))
+    now = plain.gather(rows)["proprioception"]
+    seen = past.gather(rows)["proprioception"].reshape(len(rows), 3, -1)
+    for row in rows:
+        first = int(np.argmax(plain.episode_of == plain.episode_of[row]))
+        for back in range(3):
+            expected = now[max(row - back, first)]
+            np.testing.assert_array_equal(seen[row, 2 - back], expected)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -202,3 +202,14 @@ class ThreadReporter:
                 raise ValueError(f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS')}")
 
         return Reporter(GreedyActor())
+
+
+@dataclass(frozen=True, kw_only=True)
+class OtherRobot:
+    """The same task with an action of another name."""
+
+    def build(self) -> PointTask:
+        task = PointTask(Config())
+        parts = (replace(SPEC.action.parts[0], name="speed"), *SPEC.action.parts[1:])
+        task.data_spec = replace(SPEC, action=replace(SPEC.action, parts=parts))
+        return task

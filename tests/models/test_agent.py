@@ -12,7 +12,7 @@ from bydemo.core.errors import CheckpointError, InputError
 from bydemo.core.images import View
 from bydemo.core.results import read_json, write_json
 from bydemo.core.sealed_folder import MANIFEST
-from bydemo.models.agent import ActingOptions, Agent
+from bydemo.models.agent import ActingOptions, Agent, shapes_for
 from bydemo.models.behavior_cloning import Config as BehaviorCloning
 from bydemo.models.proprioception import Config as Proprioception
 from tests.models.samples import VOCABULARY, grey_view, jaco_agent, jaco_codec, jaco_observation
@@ -159,3 +159,23 @@ def test_another_schema(tmp_path: Path) -> None:
     write_json(tmp_path / MANIFEST, manifest)
     with pytest.raises(InputError, match=r"field 'schema': is 'x/9', expected 'bydemo\.model/1'"):
         Agent.from_pretrained(tmp_path)
+
+
+def test_history_is_what_was_seen_before_oldest_first() -> None:
+    """Three steps: the first observation is repeated until there are enough."""
+    agent = blind()
+    agent = Agent(
+        model=agent.config.build(shapes_for(agent.codec, NO_CAMERA, VOCABULARY, history=3)),
+        config=agent.config, codec=agent.codec, view=NO_CAMERA, vocabulary=VOCABULARY, history=3,
+    )  # fmt: skip
+    one, two = jaco_observation(1), jaco_observation(2)
+    agent.reset(0, "")
+    agent.act(one)
+    told = agent.act(two)
+    felt = [agent.codec.encode_observation(o) for o in (one, one, two)]
+    batch = {"proprioception": np.concatenate(felt)[None], "prompt": VOCABULARY.encode("")[None]}
+    np.testing.assert_array_equal(told, agent.predict(batch).action[0, 0])
+    agent.reset(0, "")
+    assert not np.array_equal(agent.act(two), told)
+    with pytest.raises(InputError, match="field 'history': is 3"):
+        agent.act_batch([one], [""])

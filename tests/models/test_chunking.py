@@ -19,7 +19,7 @@ class Counter:
     chunk = 4
 
     def __init__(self) -> None:
-        self.calls = 0
+        self.calls = self.seen = 0
 
     @property
     def spec(self) -> Spec:
@@ -27,6 +27,9 @@ class Counter:
 
     def reset(self, seed: int, instruction: str) -> None:
         self.calls = 0
+
+    def see(self, observation: Observation) -> None:
+        self.seen += 1
 
     def act_chunk(self, observation: Observation) -> NDArray[np.float32]:
         steps = 10 * self.calls + np.arange(4)
@@ -39,6 +42,7 @@ def test_receding_horizon_executes_so_many_steps() -> None:
     agent = RecedingHorizon(Counter(), execute=2)
     agent.reset(0, "")
     assert [agent.act({})[0] for _ in range(5)] == [0, 1, 10, 11, 20]
+    assert agent.agent.seen == 2
 
 
 def test_reset_forgets_the_plan() -> None:

@@ -130,6 +130,8 @@ def rollouts(successes: int, template: str, clips: list[str]) -> dict[str, Any]:
         **wilson(successes, 100),
         "seeds": [e["seed"] for e in episodes], "episodes": episodes,
         "reasons": {reason: lost.count(reason) for reason in reasons},
+        "by_instruction": [{"value": f"{template} the {word}", **wilson(20, 25)} for word in words],
+        "by_word": [{"value": "apple", **wilson(20, 25)}],
         "clips": clips,
         "references": {"expert": wilson(98, 100), "random": wilson(0, 100)},
     }  # fmt: skip

@@ -33,13 +33,16 @@ class BatchConfig:
     """What a sample is.
 
     view: which images; none where its `cameras` are empty. chunk: actions a sample (K).
-    target_offset: the first of them lies so many steps after the observation. keyframes: also give
-    the proprioception at the next event of a label part, and the steps until it.
+    target_offset: the first of them lies so many steps after the observation. history: the
+    proprioception of so many last steps, oldest first; before an episode's first step, that one
+    again. keyframes: also give the proprioception at the next event of a label part, and the
+    steps until it.
     """
 
     view: View
     chunk: int = 1
     target_offset: int = 0
+    history: int = 1
     keyframes: bool = False
 
     def __post_init__(self) -> None:
@@ -47,6 +50,8 @@ class BatchConfig:
             raise InputError(f"is {self.chunk}, expected at least 1", field="chunk")
         if self.target_offset < 0:
             raise InputError(f"is {self.target_offset}, expected 0 or more", field="target_offset")
+        if self.history < 1:
+            raise InputError(f"is {self.history}, expected at least 1", field="history")
 
 
 class Batches:
@@ -80,6 +85,7 @@ class Batches:
                 f"no episode is longer than the target offset {config.target_offset}",
                 path=dataset.path, field="target_offset",
             )  # fmt: skip
+        self._start = dataset.starts[self.episode_of]
         self._stop = (dataset.starts + dataset.lengths)[self.episode_of]
         self._encode(codec, vocabulary)
         self._image: NDArray[np.uint8] | None = None
@@ -99,7 +105,9 @@ class Batches:
         if self._image is not None:
             check_size(self._image_file, self._image.nbytes)
             batch["image"] = self._image[steps]
-        batch["proprioception"] = self._proprioception[steps]
+        past = steps[:, None] - np.arange(config.history)[::-1]
+        past = np.maximum(past, self._start[rows][:, None])
+        batch["proprioception"] = self._proprioception[past].reshape(len(rows), -1)
         batch["prompt"] = self._prompt[self.episode_of[rows]]
         targets = steps[:, None] + (config.target_offset + np.arange(config.chunk))
         last = self._stop[rows][:, None] - 1

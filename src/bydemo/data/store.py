@@ -38,7 +38,8 @@ class DatasetWriter:
     """Appends episodes to the dataset in folder `path`.
 
     source: where the episodes come from, plain JSON values; rendering: the camera and rendering
-    profile, None where the images are real. expected_steps: space for so many in all is reserved at once.
+    profile, None where the images are real. expected_steps: space for so many in all is
+    reserved at once.
     resume: go on after the last finished episode of an existing dataset; otherwise the folder must
     not exist or be empty. Optional arrays (reward, final observation) must be in all episodes or
     in none.

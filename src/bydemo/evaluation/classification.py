@@ -59,7 +59,7 @@ def label_sums(
             out[f"{name}.forced"] = add(np.stack([right, moved], axis=1))
     if events:
         counts = match_events(truth, said, steps.episode, steps.step, neutral)
-        exact = counts.there & (truth == said)
+        exact = counts.there & counts.predicted & (truth == said)
         stacked = np.stack([counts.there, counts.predicted, counts.found, exact], axis=1)
         out[f"{name}.events"] = add(stacked)
     return out

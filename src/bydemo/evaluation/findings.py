@@ -181,7 +181,8 @@ def _cameras(facts: Mapping[str, Any]) -> Found:
         if camera["repeated_across_splits"]:
             yield (
                 "problem",
-                f"{name}: {camera['repeated_across_splits']} held-out frames are in the training split.",
+                f"{name}: {camera['repeated_across_splits']} held-out frames are in the training "
+                "split too.",
             )
         if camera["stalled_share"] > MANY_STALLED:
             yield (

@@ -13,7 +13,8 @@ Names: `<part>.<figure>` of a continuous part, `<label>.<figure>` of a label par
   `recall.<class>`; `move_or_stay`, `move_f1`: whether to move at all, for labels with a neutral
   class; `direction`: which move, where truth and prediction both move; `forced_direction`: the
   likelier move wherever the truth moves, however sure of staying; `event_f1`: events found within
-  3 steps; `event_exact`: share of events foretold at their very first step.
+  3 steps; `event_exact`: share of events whose prediction begins in the very same step, which no
+  copy of the previous label ever achieves.
 """
 
 from __future__ import annotations

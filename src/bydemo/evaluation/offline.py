@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +28,6 @@ from bydemo.evaluation.predictions import (
 )
 from bydemo.evaluation.slices import all_slices
 
-if TYPE_CHECKING:
-    from bydemo.data.batches import Batches
-    from bydemo.models.agent import Agent
-
 POLICY = "policy"
 """Name of the candidate that is judged; the others stand beside it."""
 
@@ -40,11 +36,13 @@ POLICY = "policy"
 class JudgedSplit:
     """The steps of some episodes whose target lies inside the episode.
 
-    row (N,): row of the observation in the dataset; its target is the action `target_offset` rows
-    later; instructions (N,): of each step; `evidence`: what baselines may know of it.
+    episodes: their indices, in this order; row (N,): row of the observation in the dataset, whose
+    target is the action `target_offset` rows later; instructions (N,): of each step; evidence: what
+    baselines may know of it.
     """
 
     dataset: Dataset
+    episodes: tuple[int, ...]
     target_offset: int
     row: NDArray[np.int64]
     steps: Steps
@@ -74,7 +72,7 @@ class JudgedSplit:
         known = gather_proprioception(spec, {n: dataset.observation(n)[row] for n in spec.vectors}
                                       ) if spec.vectors else np.zeros((len(row), 0))  # fmt: skip
         return cls(
-            dataset=dataset, target_offset=target_offset, row=row,
+            dataset=dataset, episodes=tuple(episodes), target_offset=target_offset, row=row,
             steps=Steps.of(spec.action, index, step, action[row + target_offset]),
             evidence=Evidence(
                 proprioception=known.astype(np.float64), previous_continuous=before.continuous,
@@ -87,35 +85,6 @@ class JudgedSplit:
         """Privileged truth at each step, name -> (N, ...); empty for real recordings."""
         names = self.dataset.spec.annotation
         return {n: self.dataset.annotation(n)[self.row] for n in names}
-
-
-def policy_predictions(agent: Agent, batches: Batches, *, batch_size: int = 256) -> Predictions:
-    """What an agent would do first at each sample of `batches`, in their order.
-
-    With the same episodes and target offset, that is the order of `JudgedSplit`.
-    """
-    field = agent.spec.action
-    actions, probabilities = [], []
-    for start in range(0, len(batches), batch_size):
-        rows = np.arange(start, min(start + batch_size, len(batches)), dtype=np.int64)
-        said = agent.predict(batches.gather(rows))
-        actions.append(said.action[:, 0])
-        probabilities.append(said.probabilities[:, 0].astype(np.float64))
-    action = np.concatenate(actions)
-    continuous = action[:, field.columns(labels=False)].astype(np.float64)
-    if not field.labels:
-        return Predictions(continuous=continuous)
-    smallest = float(np.finfo(np.float32).tiny)  # of a float32 softmax, rather than log(0)
-    logs = np.log(np.maximum(np.concatenate(probabilities), smallest))
-    borders = np.cumsum([len(part.classes) for part in field.labels])[:-1]
-    labels = action[:, field.columns(labels=True)]
-    if not np.isfinite(labels).all():
-        row = int(np.argwhere(~np.isfinite(labels))[0][0])
-        raise InputError(f"the policy's action is not finite at sample {row}", field="labels")
-    return Predictions(
-        continuous=continuous, labels=labels.astype(np.int64),
-        log_probabilities=tuple(np.split(logs, borders, axis=1)),
-    )  # fmt: skip
 
 
 def judge(

@@ -57,7 +57,9 @@ class RawPrediction:
     probabilities: NDArray[np.float32]
 
 
-def shapes_for(codec: Codec, view: View, vocabulary: Vocabulary, chunk: int = 1) -> Shapes:
+def shapes_for(
+    codec: Codec, view: View, vocabulary: Vocabulary, chunk: int = 1, history: int = 1
+) -> Shapes:
     """What a model must know to be built for this data."""
     observation = codec.spec.observation
     names = [
@@ -69,10 +71,11 @@ def shapes_for(codec: Codec, view: View, vocabulary: Vocabulary, chunk: int = 1)
     ]
     return Shapes(
         view=view,
-        proprioception=tuple(names),
+        proprioception=tuple(names) * history,
         continuous=len(codec.spec.action.columns(labels=False)),
         classes=tuple(len(part.classes) for part in codec.spec.action.labels),
         chunk=chunk,
+        history=history,
         vocabulary=vocabulary.size,
         prompt_length=vocabulary.length,
     )
@@ -93,9 +96,11 @@ class Agent:
     vocabulary: Vocabulary
     options: ActingOptions = field(default_factory=ActingOptions)
     chunk: int = 1
+    history: int = 1
 
     def __post_init__(self) -> None:
         self.model.eval()
+        self._past: list[NDArray[np.float32]] = []
         self._prompt = self.vocabulary.encode("")
         self._random = np.random.default_rng(0)
         self._classes = [len(part.classes) for part in self.spec.action.labels]
@@ -116,6 +121,7 @@ class Agent:
         """Begin an episode with this prompt."""
         self._prompt = self.vocabulary.encode(instruction)
         self._random = np.random.default_rng(seed)
+        self._past = []
 
     def act(self, observation: Observation) -> NDArray[np.float32]:
         """The action (A,) for one raw observation."""
@@ -124,15 +130,26 @@ class Agent:
 
     def act_chunk(self, observation: Observation) -> NDArray[np.float32]:
         """The whole predicted chunk (K, A) for one raw observation."""
-        chunk: NDArray[np.float32] = self.predict(
-            self.encode([observation], self._prompt[None])
-        ).action[0]
+        self.see(observation)
+        batch = self.encode([observation], self._prompt[None])
+        missing = self.history - len(self._past)
+        batch["proprioception"] = np.concatenate([self._past[0]] * missing + self._past, axis=1)
+        chunk: NDArray[np.float32] = self.predict(batch).action[0]
         return chunk
+
+    def see(self, observation: Observation) -> None:
+        """Take a step's proprioception into the history; `act_chunk` does it by itself."""
+        self._check(observation)
+        vectors = {n: observation[n][None] for n in self.spec.vectors}
+        self._past = [*self._past, self.codec.encode_observation(vectors)][-self.history :]
 
     def act_batch(
         self, observations: Sequence[Observation], instructions: Sequence[str]
     ) -> NDArray[np.float32]:
         """Actions (B, A) for independent observations, each with its own instruction."""
+        if self.history > 1:
+            raise InputError(f"is {self.history}: single observations are not enough",
+                             field="history")  # fmt: skip
         prompts = np.stack([self.vocabulary.encode(text) for text in instructions])
         return self.predict(self.encode(observations, prompts)).action[:, 0]
 
@@ -211,6 +228,7 @@ class Agent:
             "view": to_plain(self.view),
             "vocabulary": to_plain(self.vocabulary),
             "chunk": self.chunk,
+            "history": self.history,
             "options": to_plain(self.options),
             "versions": versions(),
         }
@@ -246,13 +264,13 @@ class Agent:
         view = from_plain(View, saved["view"], "view")
         vocabulary = from_plain(Vocabulary, saved["vocabulary"], "vocabulary")
         config = model_config(saved["model"], saved["config"])
-        model = config.build(shapes_for(codec, view, vocabulary, saved["chunk"]))
+        model = config.build(shapes_for(codec, view, vocabulary, saved["chunk"], saved["history"]))
         if not isinstance(model, Policy):
             raise InputError(f"'{saved['model']}' is no policy, it cannot act", path=folder)
         load_into(model, read_tensors(folder / WEIGHTS), folder / WEIGHTS)
         model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return cls(model=model, config=config, codec=codec, view=view, vocabulary=vocabulary,
-                   options=options, chunk=saved["chunk"])  # fmt: skip
+                   options=options, chunk=saved["chunk"], history=saved["history"])  # fmt: skip
 
 
 def _model_folder(path: Path) -> Path:

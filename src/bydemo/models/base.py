@@ -4,10 +4,11 @@ Shape letters: B batch, H W pixels, I image channels, P proprioception, L words,
 C continuous action components, G label parts of the action, S classes of all label parts together.
 
 A batch is a dictionary of tensors, already encoded by the codec (images stay uint8):
-`image` (B, H, W, I) uint8, absent when the view has no camera; `proprioception` (B, P) float32;
+`image` (B, H, W, I) uint8, absent when the view has no camera; `proprioception` (B, P) float32,
+with a history the last steps' one after the other, oldest first, P/T each of T steps;
 `prompt` (B, L) int64 word indices; and, for learning only, `continuous` (B, K, C) float32,
 `labels` (B, K, G) int64, `valid` (B, K) bool: False beyond the episode's end;
-`keyframe` (B, P) float32 the encoded proprioception at the next key moment, and `keyframe_steps`
+`keyframe` (B, P/T) float32 the encoded proprioception at the next key moment, and `keyframe_steps`
 (B,) float32 steps until it.
 """
 
@@ -49,7 +50,8 @@ class Shapes:
     """All that a model needs to know of the data to be built.
 
     `proprioception` names, component by component, the field and part that it comes from
-    (`ee_position.orientation`), so that a model can be told to look away from one.
+    (`ee_position.orientation`), so that a model can be told to look away from one; with a history
+    the names repeat.
     """
 
     view: View
@@ -57,6 +59,7 @@ class Shapes:
     continuous: int
     classes: tuple[int, ...]
     chunk: int = 1
+    history: int = 1
     vocabulary: int = 2
     prompt_length: int = 1
 

@@ -29,6 +29,8 @@ class ChunkActor(Protocol):
 
     def act_chunk(self, observation: Observation) -> NDArray[np.float32]: ...
 
+    def see(self, observation: Observation) -> None: ...
+
 
 class RecedingHorizon:
     """Acts on the first `execute` actions of a chunk, then looks and predicts again."""
@@ -47,8 +49,10 @@ class RecedingHorizon:
         self._queue.clear()
 
     def act(self, observation: Observation) -> NDArray[np.float32]:
-        """The next action (A,); the observation is looked at only when the plan is used up."""
-        if not self._queue:
+        """The next action (A,); until the plan is used up, the observation is only remembered."""
+        if self._queue:
+            self.agent.see(observation)
+        else:
             self._queue.extend(self.agent.act_chunk(observation)[: self.execute])
         return self._queue.popleft()
 

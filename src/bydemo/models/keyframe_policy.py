@@ -67,7 +67,8 @@ class KeyframePolicy(Policy):
         proprioception = len(shapes.proprioception)
         seen = 1 - _mask(shapes.proprioception, config.ignore)
         self.register_buffer("seen", seen, persistent=False)
-        foreseen = _mask(shapes.proprioception, config.foresee) if config.foresee else seen
+        present = shapes.proprioception[-(proprioception // shapes.history) :]
+        foreseen = _mask(present, config.foresee) if config.foresee else seen[-len(present) :]
         self.register_buffer("foreseen", foreseen, persistent=False)
         self.prompt = PromptEncoder(shapes.vocabulary, config.embedding)
         query = config.embedding + proprioception
@@ -80,17 +81,17 @@ class KeyframePolicy(Policy):
         )
         looked = sum(a.width for a in self.attention)  # type: ignore[misc]  # a ModuleList forgets its element type
         self.trunk = _linear(looked + query, config.hidden, config.hidden, config.dropout)
-        self.forecast = nn.Linear(config.hidden, proprioception)
+        self.forecast = nn.Linear(config.hidden, len(present))
         self.outputs = shapes.continuous * max(config.bins, 1) + sum(shapes.classes)
         self.head = nn.Sequential(
-            _linear(config.hidden + proprioception + query, config.hidden, config.hidden,
+            _linear(config.hidden + len(present) + query, config.hidden, config.hidden,
                     config.dropout),
             nn.Linear(config.hidden, shapes.chunk * self.outputs),
         )  # fmt: skip
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Continuous (B, K, C, N) logits or (B, K, C, 1) values, label logits (B, K, S), and the
-        forecast (B, P): encoded change of the proprioception until the keyframe."""
+        forecast (B, P/T): encoded change of the proprioception until the keyframe."""
         config, shapes = self.config, self.shapes
         body = batch["proprioception"] * self.seen
         words = self.prompt(batch["prompt"] * int(config.use_prompt))
@@ -131,7 +132,8 @@ class KeyframePolicy(Policy):
         total = (numeric_sum + label_sum) / self.shapes.chunk
         parts = {"continuous": (numeric_sum.detach(), steps), "labels": (label_sum.detach(), steps)}
         if config.keyframe > 0:
-            change = (batch["keyframe"] - batch["proprioception"]) * self.foreseen
+            present = batch["proprioception"][:, -len(self.foreseen) :]
+            change = (batch["keyframe"] - present) * self.foreseen
             ahead = functional.smooth_l1_loss(forecast, change, reduction="sum", beta=0.1)
             total = total + config.keyframe * ahead
             parts["keyframe"] = (ahead.detach(), count)

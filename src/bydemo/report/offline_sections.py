@@ -16,8 +16,8 @@ from bydemo.report.svg import DASH, element, sentence
 
 LEAD = (
     "Each figure stands with its 95\u00a0% interval (bootstrap over episodes) beside baselines "
-    "that need no learning or almost none. Offline figures say how well single actions are predicted, "
-    "not how often the goal is reached."
+    "that need no learning or almost none. Offline figures say how well single actions are "
+    "predicted, not how often the goal is reached."
 )
 
 
@@ -105,13 +105,15 @@ def _bars(kind: Measure, columns: Sequence[Column], runs: Sequence[Run], split: 
     bars = []
     for headed, run, name in columns:
         found = run.figure(split, name, kind.key)
-        if found is None:
+        if found is None and name != POLICY:
             continue
-        low, high = found.interval or (None, None)
+        value, (low, high) = None, (None, None)
+        if found is not None:
+            value, (low, high) = found.value, found.interval or (None, None)
         seen = name == POLICY or name in history_free(run, split)
         bars.append(
             Bar(
-                name=headed, value=found.value, low=low, high=high, quiet=name != POLICY,
+                name=headed, value=value, low=low, high=high, quiet=name != POLICY,
                 colour=list(runs).index(run),
                 note="" if seen else "looks at the previous action",
             )

@@ -51,16 +51,6 @@ def outcomes(block: Mapping[str, Any]) -> dict[int, bool]:
     return {int(e["seed"]): bool(e.get("success")) for e in episodes if "seed" in e}
 
 
-def by_instruction(block: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
-    """Instruction -> (successes, n), most frequent first."""
-    counted: dict[str, tuple[int, int]] = {}
-    for episode in block.get("episodes") or []:
-        words = str(episode.get("instruction") or "")
-        won, n = counted.get(words, (0, 0))
-        counted[words] = (won + bool(episode.get("success")), n + 1)
-    return dict(sorted(counted.items(), key=lambda item: (-item[1][1], item[0])))
-
-
 def difference_text(first: str, other: str, label: str, found: Mapping[str, Any]) -> str:
     """A paired difference of success rates in words; its verdict decides what is claimed."""
     value, low, high = found.get("value"), found.get("low"), found.get("high")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,10 @@ from bydemo.core.errors import InputError
 from bydemo.report.charts import COLOURS, Bar, bar_chart
 from bydemo.report.frame import WIDTH, chart_figure, drawing
 from bydemo.report.images import clip
-from bydemo.report.page import Section, folded, heading, paragraph, row_of, table
-from bydemo.report.rates import by_instruction, outcomes, rate_bar
+from bydemo.report.page import Cell, Section, code_block, folded, heading, row_of, table
+from bydemo.report.rates import bounds, outcomes, rate_bar
 from bydemo.report.reading import Run, nested
-from bydemo.report.svg import DASH, element, is_number, sentence
+from bydemo.report.svg import DASH, element, is_number, percent, sentence, spoken
 
 SQUARES = 25
 """Seeds in one row of the outcome grid."""
@@ -39,7 +40,8 @@ def clips_section(runs: Sequence[Run]) -> Section | None:
         for label in run.tasks:
             shown = _clips(run, label)
             if shown:
-                title = f"{run.name}: {label}" if len(runs) > 1 else sentence(label)
+                name = spoken(label)
+                title = f"{run.name}: {name}" if len(runs) > 1 else sentence(name)
                 parts.append(heading(title) + element("div", *shown, class_="clips"))
     if not parts:
         return None
@@ -52,15 +54,12 @@ def _task(runs: Sequence[Run], label: str) -> Markup:
     reasons = [_reasons(run, runs, label) for run in judged]
     grids = [_grid(run, runs, label) for run in judged]
     charts = [chart for chart in (_rates(judged, runs, label), *reasons, *grids) if chart]
-    task = str(block.get("task") or "")
-    config = nested(block, "task_config")
-    settings = ", ".join(f"{name} {value}" for name, value in config.items())
-    about = f"{task}{': ' if task and settings else ''}{settings}"
+    settings = json.dumps({"task": block.get("task"), **nested(block, "task_config")}, indent=2)
     return (
-        heading(sentence(label))
-        + (paragraph(about, style="note") if about else Markup(""))
+        heading(sentence(spoken(label)))
         + row_of(*charts)
         + _instructions(judged, label)
+        + folded("Task settings", code_block(settings))
     )
 
 
@@ -116,19 +115,34 @@ def _grid(run: Run, runs: Sequence[Run], label: str) -> Markup:
 
 
 def _instructions(judged: Sequence[Run], label: str) -> Markup:
-    counted = [by_instruction(run.block("rollouts", label)) for run in judged]
-    words = {text: None for found in counted for text in found if text}
-    if len(words) < 2:
-        return Markup("")
-    rows = [
-        [text, *(_won(found.get(text)) for found in counted)] for text in words
-    ]  # fmt: skip
-    named = [run.name for run in judged] if len(judged) > 1 else ["succeeded"]
-    return folded("By instruction", table(["", *named], rows))
+    """Success by instruction, and by the words that tell instructions apart."""
+    tables = [
+        folded(title, _by(judged, label, key))
+        for key, title in (("by_instruction", "By instruction"), ("by_word", "By word"))
+        if any(run.block("rollouts", label).get(key) for run in judged)
+    ]
+    return Markup("").join(tables)
 
 
-def _won(found: tuple[int, int] | None) -> str:
-    return DASH if found is None else f"{found[0]} of {found[1]}"
+def _by(judged: Sequence[Run], label: str, key: str) -> Markup:
+    found = [
+        {str(row.get("value")): row for row in run.block("rollouts", label).get(key) or []}
+        for run in judged
+    ]
+    values = {value: None for known in found for value in known}
+    rows = [[value, *(_won(known.get(value)) for known in found)] for value in values]
+    return table(["", *(run.name for run in judged)], rows)
+
+
+def _won(block: Mapping[str, Any] | None) -> Cell:
+    """Successes of n, and the interval below."""
+    if block is None:
+        return DASH
+    said = element("span", f"{block.get('successes')} of {block.get('n')}")
+    found = bounds(block)
+    if found is None:
+        return said
+    return said + element("span", f"{100 * found[0]:.0f} to {percent(found[1])}", class_="range")
 
 
 def _clips(run: Run, label: str) -> list[Markup]:

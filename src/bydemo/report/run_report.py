@@ -14,7 +14,7 @@ from bydemo.report.reproduction_sections import reproduction_section
 from bydemo.report.rollout_sections import clips_section, rollout_section
 from bydemo.report.slice_sections import slices_section
 from bydemo.report.standing import main_split
-from bydemo.report.svg import percent, sentence
+from bydemo.report.svg import percent, sentence, spoken
 from bydemo.report.training_sections import curves_section, training_section
 from bydemo.report.verdict import Comparisons, verdict_of
 
@@ -71,7 +71,7 @@ def _tiles(run: Run) -> list[Tile]:
         n, successes, found = block.get("n"), block.get("successes"), bounds(block)
         if isinstance(n, int) and isinstance(successes, int) and n and found:
             note = f"{successes} of {n}; {100 * found[0]:.0f} to {percent(found[1])}"
-            name = f"{sentence(label)}, closed loop"
+            name = f"{sentence(spoken(label))}, closed loop"
             tiles.append(Tile(name=name, value=percent(successes / n), note=note))
     split = main_split(run)
     if split is not None:

@@ -67,6 +67,11 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def spoken(name: str) -> str:
+    """A name from a file in running text."""
+    return name.replace("_", " ")
+
+
 def short(value: float, step: float) -> str:
     """An axis label: as many decimals as neighbours `step` apart need to differ."""
     if value != 0 and (abs(value) >= 1e5 or step < 1e-4):

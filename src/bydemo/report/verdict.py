@@ -14,6 +14,7 @@ from bydemo.report.measures import measures_in
 from bydemo.report.rates import difference_text, rate_text
 from bydemo.report.reading import POLICY, Run, nested
 from bydemo.report.standing import main_split, outcome_of, standing
+from bydemo.report.svg import spoken
 
 Comparisons = Sequence[Mapping[str, Any]]
 """The first run against each other one, in order: {"rollouts": {label: difference},
@@ -50,7 +51,7 @@ RULE = (
 
 
 def _closed_loop(run: Run, name: str = "") -> str:
-    parts = [f"{rate_text(run.block('rollouts', label))} of {label}" for label in run.tasks]
+    parts = [f"{rate_text(run.block('rollouts', label))} of {spoken(label)}" for label in run.tasks]
     return f"{name or 'On its own, the policy'} succeeds in {listed(parts)}." if parts else ""
 
 
@@ -59,7 +60,9 @@ def _references(run: Run) -> str:
     for label in run.tasks:
         for name, block in run.block("rollouts", label, "references").items():
             if isinstance(block, Mapping):
-                said.setdefault(ACTORS.get(name, name), []).append(f"{rate_text(block)} of {label}")
+                said.setdefault(ACTORS.get(name, name), []).append(
+                    f"{rate_text(block)} of {spoken(label)}"
+                )
     parts = [f"{actor} in {listed(rates)}" for actor, rates in said.items()]
     return f"For comparison: {'; '.join(parts)}." if parts else ""
 

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bydemo.core.errors import InputError, MismatchError
-from bydemo.core.fields import Field
 from bydemo.core.results import versions, write_json
-from bydemo.data.batches import BatchConfig, Batches
-from bydemo.data.source import Dataset
 from bydemo.evaluation.actors import SavedPolicy
+from bydemo.evaluation.agent_predictions import agent_predictions
 from bydemo.evaluation.closed_loop import evaluate, task_config
 from bydemo.evaluation.offline import POLICY, JudgedSplit, export_split, judge
 from bydemo.evaluation.predictions import Predictions, read_export
 from bydemo.evaluation.worker_process import TaskConfig
 from bydemo.models.agent import Agent
-from bydemo.studies.experiment import DataConfig
 from bydemo.studies.prepare import training_episodes
 from bydemo.studies.run import (
     RESULTS,
@@ -33,9 +30,6 @@ from bydemo.studies.run import (
 FIRST_SEED = 1_000_000
 """Closed-loop seeds begin here, far from those of recordings, which begin at 0."""
 PREDICTIONS = "predictions"
-_BLOCK = 256
-_LEAST_PROBABILITY = 1e-12
-"""Keeps the logarithm of a probability that float32 rounded to zero finite."""
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and of how much."""
@@ -85,7 +79,7 @@ def judge_offline(
     offline = dict(results.get("offline", {}))
     for split in chosen:
         judged = JudgedSplit.of(data, data.split(split), target_offset=offset)
-        ours = predict(agent, data, split, experiment.data, judged, progress)
+        ours = agent_predictions(agent, judged, _counting(f"predicting {split}", progress))
         export_split(run / PREDICTIONS, split, judged, ours)
         candidates = {POLICY: ours}
         candidates |= {other.name: _other(other, split, judged) for other in beside}
@@ -125,46 +119,6 @@ def variants(name: str, task: TaskConfig) -> dict[str, TaskConfig]:
     return dict(apart()) if callable(apart) else {name: task}
 
 
-def predict(
-    agent: Agent, dataset: Dataset, split: str, config: DataConfig, judged: JudgedSplit,
-    progress: Progress | None = None,
-) -> Predictions:  # fmt: skip
-    """What the agent says at every step of a split: the first action of each chunk."""
-    view = BatchConfig(view=agent.view, chunk=agent.chunk, target_offset=config.target_offset)
-    batches = Batches(dataset, split, agent.codec, agent.vocabulary, view)
-    if not np.array_equal(batches.steps, judged.row):
-        raise MismatchError(f"the batches of '{split}' are not the steps that are judged")
-    actions, probabilities = [], []
-    for start in range(0, len(batches), _BLOCK):
-        rows = np.arange(start, min(start + _BLOCK, len(batches)), dtype=np.int64)
-        said = agent.predict(batches.gather(rows))
-        actions.append(said.action[:, 0])
-        probabilities.append(said.probabilities[:, 0])
-        if progress is not None:
-            progress(f"predicting {split}", int(rows[-1]) + 1, len(batches))
-    field = dataset.spec.action
-    return _in_raw_units(field, np.concatenate(actions), np.concatenate(probabilities))
-
-
-def _in_raw_units(
-    field: Field, action: NDArray[np.float32], probabilities: NDArray[np.float32]
-) -> Predictions:
-    """(N, A) raw actions and (N, S) probabilities as a candidate's answers."""
-    cuts = np.cumsum([len(part.classes) for part in field.labels])[:-1]
-    blocks = np.split(probabilities.astype(np.float64), cuts, axis=1) if field.labels else []
-    return Predictions(
-        continuous=action[:, field.columns(labels=False)].astype(np.float64),
-        labels=action[:, field.columns(labels=True)].astype(np.int64),
-        log_probabilities=tuple(_log(block) for block in blocks),
-    )
-
-
-def _log(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    floored = np.maximum(probabilities, _LEAST_PROBABILITY)
-    logs: NDArray[np.float64] = np.log(floored / floored.sum(axis=1, keepdims=True))
-    return logs
-
-
 def _other(run: Path, split: str, judged: JudgedSplit) -> Predictions:
     path = run / PREDICTIONS / f"{split}.parquet"
     if not path.exists():
@@ -181,6 +135,10 @@ def _telling(label: str, progress: Progress | None) -> Progress | None:
     if progress is None:
         return None
     return lambda who, done, total: progress(f"{label}, {who}", done, total)
+
+
+def _counting(what: str, progress: Progress | None) -> Callable[[int, int], None] | None:
+    return None if progress is None else partial(progress, what)
 
 
 def _save(run: Path, results: Mapping[str, Any], **parts: Any) -> dict[str, Any]:

@@ -41,12 +41,13 @@ def prepare(config: DataConfig, dataset: Dataset) -> Prepared:
         view=config.view,
         chunk=config.chunk,
         target_offset=config.target_offset,
+        history=config.history,
         keyframes=config.keyframes,
     )
     return Prepared(
         codec=codec,
         vocabulary=vocabulary,
-        shapes=shapes_for(codec, config.view, vocabulary, config.chunk),
+        shapes=shapes_for(codec, config.view, vocabulary, config.chunk, config.history),
         train=Batches(dataset, episodes, codec, vocabulary, batches),
         validation=Batches(dataset, config.validation_split, codec, vocabulary, batches),
     )

@@ -92,6 +92,7 @@ def agent_of(experiment: Experiment, prepared: Prepared, model: Policy) -> Agent
         view=experiment.data.view,
         vocabulary=prepared.vocabulary,
         chunk=experiment.data.chunk,
+        history=experiment.data.history,
     )
 
 

@@ -31,9 +31,10 @@ class StopRequest:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Catch SIGTERM and SIGINT inside; a second one takes its usual course at once.
+        """Catch SIGTERM and SIGINT inside; a second SIGINT interrupts at once, as usual.
 
-        Signals reach only the main thread, so elsewhere this does nothing.
+        A second SIGTERM does nothing: launchers send it to a process and to its group. Signals
+        reach only the main thread, so elsewhere this listens to nothing.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -42,8 +43,7 @@ class StopRequest:
 
         def handle(number: int, frame: FrameType | None) -> None:
             self.signal = number
-            for each, handler in before.items():
-                signal.signal(each, handler)
+            signal.signal(signal.SIGINT, before[signal.SIGINT])
 
         for number in _HANDLED:
             signal.signal(number, handle)

@@ -165,6 +165,15 @@ def test_a_shortened_video_names_episode_and_frame(tmp_path: Path) -> None:
     assert "frame" in message
 
 
+def test_a_flipped_byte_in_a_picture_is_noticed(tmp_path: Path) -> None:
+    source = write_recording(tmp_path / "toy", lengths=(12, 20))
+    path = video_path(source, 1)
+    content = bytearray(path.read_bytes())
+    content[-40] ^= 255
+    path.write_bytes(content)
+    expect_error(source, "episode_000001.mp4", "episode 1: frame 1", "cannot be decoded")
+
+
 def test_a_video_without_its_index_is_named(tmp_path: Path) -> None:
     source = write_recording(tmp_path / "toy")
     video_path(source, 0).write_bytes(video_path(source, 0).read_bytes()[:100])

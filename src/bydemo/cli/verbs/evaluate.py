@@ -68,10 +68,10 @@ def run(words: Sequence[str]) -> int:
             ensemble_decay=given.ensemble_decay,
         )  # fmt: skip
         with progress("acting", "episodes") as update:
-            results = judge_closed_loop(
+            judge_closed_loop(
                 given.run, chosen, how, lambda what, done, total: update(done, total, what)
             )
-    _show(results)
+    _show(given.run)
     say(f"Next: bydemo report {given.run}")
     return 0
 
@@ -85,24 +85,32 @@ def _tasks(given: Arguments, results: Mapping[str, Any]) -> dict[str, Any]:
     return variants(given.task, config) if given.task in tasks() else {}
 
 
-def _show(results: Mapping[str, Any]) -> None:
+def _show(folder: Path) -> None:
     from bydemo.report.measures import measures_in
-    from bydemo.report.reading import figure_in
+    from bydemo.report.reading import POLICY, read_run
+    from bydemo.report.standing import standing
 
-    for split, block in results["offline"].items():
-        candidates = block["candidates"]
-        kinds = [kind for kind in measures_in(candidates.values()) if kind.in_headline]
+    judged = read_run(folder)
+    for split in judged.splits:
         rows = []
-        for name, figures in candidates.items():
-            cells = [figure_in(figures, kind.key) for kind in kinds]
-            rows.append([name, *(
-                "-" if found is None else f"{kind.write(found.value)} {kind.write_range(found)}"
-                for kind, found in zip(kinds, cells, strict=True)
-            )])  # fmt: skip
+        for kind in measures_in(judged.candidates(split).values()):
+            stands = standing(judged, split, kind) if kind.in_headline else None
+            ours = judged.figure(split, POLICY, kind.key)
+            if not kind.in_headline or ours is None:
+                continue
+            row = [kind.title, f"{kind.write(ours.value)} {kind.write_range(ours)}"]
+            if stands is None:
+                rows.append([*row, "", ""])
+                continue
+            words = {"better": "better", "worse": "worse", "unclear": "cannot tell"}
+            rival = f"{kind.write(stands.theirs.value)} {stands.rival}"
+            rows.append([*row, rival, words[stands.outcome]])
+        block = judged.block("offline", split)
         title = f"{split}: {block['episodes']} episodes, {block['steps']:,} steps"
-        show_table(title, ["", *(kind.heading for kind in kinds)], rows)
+        show_table(title, ["figure", "policy", "best baseline", "policy is"], rows)
     rows = []
-    for label, block in results["rollouts"].items():
+    for label in judged.tasks:
+        block = judged.block("rollouts", label)
         actors = {"policy": block, **block.get("references", {})}
         rows += [[label, name, *_rate(found)] for name, found in actors.items()]
     if rows:

@@ -123,7 +123,7 @@ class VideoReader:
         base = float(self._stream.time_base or 0)
         for frame in self._container.decode(self._stream):
             if frame.is_corrupt or frame.pts is None:
-                raise _CorruptFrameError("it is marked as corrupt or has no time")
+                raise _CorruptFrameError("the decoder calls it corrupt")
             self._decoded += 1
             self._reached = frame.pts * base
             yield self._reached, self.fitting.apply(frame.to_ndarray(format="rgb24"))

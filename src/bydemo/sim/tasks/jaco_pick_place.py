@@ -6,7 +6,7 @@ Observations, action law, rate and prompts are those of the CLVR Jaco Play recor
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 import mujoco
@@ -75,6 +75,13 @@ class Config:
                 f"is {self.object_count}, expected (fewest, most) with 1 <= fewest <= most",
                 field="object_count",
             )
+
+    def variants(self) -> dict[str, Config]:
+        """The skills that are judged apart, by name."""
+        chosen: tuple[Template, ...] = ("pick", "place")
+        if self.template != "both":
+            return {self.template: self}
+        return {template: replace(self, template=template) for template in chosen}
 
     def build(self) -> JacoPickPlace:
         """The environment."""
