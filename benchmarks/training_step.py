@@ -23,9 +23,11 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -52,7 +54,7 @@ class Samples:
 
     def __init__(self) -> None:
         random = np.random.default_rng(0)
-        self.arrays = {
+        self.arrays: dict[str, NDArray[Any]] = {
             "image": random.integers(0, 256, (SAMPLES, SIZE, SIZE, 2), dtype=np.uint8),
             "proprioception": random.normal(size=(SAMPLES, 15)).astype(np.float32),
             "continuous": random.uniform(-0.2, 0.2, (SAMPLES, 1, 3)).astype(np.float32),
@@ -63,7 +65,7 @@ class Samples:
     def __len__(self) -> int:
         return SAMPLES
 
-    def gather(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+    def gather(self, rows: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
         return {name: array[rows] for name, array in self.arrays.items()}
 
 
@@ -78,9 +80,7 @@ class Plain(nn.Module):
         self.image = nn.Sequential(
             *stack, nn.Flatten(), nn.Linear(25_088, 256), nn.Linear(256, 128)
         )
-        self.numbers = nn.Sequential(
-            nn.Linear(15, 256), nn.Linear(256, 256), nn.Linear(256, 128)
-        )
+        self.numbers = nn.Sequential(nn.Linear(15, 256), nn.Linear(256, 256), nn.Linear(256, 128))
         self.head = nn.Sequential(nn.Linear(128, 64), nn.Linear(64, 32), nn.Linear(32, 6))
 
     def forward(self, image: Tensor, numbers: Tensor) -> Tensor:
@@ -105,7 +105,7 @@ def plain_step(samples: Samples) -> Callable[[], None]:
         loss = functional.mse_loss(out[:, :3], target[rows, 0])
         loss = loss + functional.cross_entropy(out[:, 3:], labels[rows, 0, 0])
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         loss.item()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.models.samples import CAMERAS, VOCABULARY, Samples, jaco_codec, jaco_observation
 
 from bydemo.core.config import to_plain
 from bydemo.core.images import View
@@ -18,7 +19,6 @@ from bydemo.models.agent import Agent, shapes_for
 from bydemo.models.base import Policy, Shapes, Trainable, config_name
 from bydemo.nets.weights import load_into, read_tensors, write_tensors
 from bydemo.training.loop import TrainingConfig, Update, train
-from tests.models.samples import CAMERAS, VOCABULARY, Samples, jaco_codec, jaco_observation
 
 SIZES = (32, 56, 112, 224)
 every_model = pytest.mark.parametrize("name", model_names())

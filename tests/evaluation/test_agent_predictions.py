@@ -7,21 +7,12 @@ from bydemo.core.codec import Codec
 from bydemo.core.errors import InputError, MismatchError
 from bydemo.core.images import View
 from bydemo.core.language import Vocabulary
-from bydemo.data.source import Dataset
 from bydemo.evaluation.actors import SavedPolicy
 from bydemo.evaluation.agent_predictions import agent_predictions
 from bydemo.evaluation.closed_loop import evaluate
 from bydemo.evaluation.offline import JudgedSplit, judge
-from bydemo.evaluation.record import record
 from bydemo.models.agent import Agent, shapes_for
 from bydemo.models.behavior_cloning import Config
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    path = tmp_path_factory.mktemp("agent") / "d"
-    record(point_task.Config(), path, episodes=20, workers=0)
-    return Dataset.open(path)
 
 
 @pytest.fixture(scope="module")

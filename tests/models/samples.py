@@ -42,9 +42,7 @@ class Samples:
         width, steps = len(shapes.proprioception), shapes.chunk
         felt = random.normal(size=(count, width)).astype(np.float32)
         told = np.tanh(felt[:, None, :1]) * np.ones((1, steps, shapes.continuous), np.float32)
-        labels = [
-            np.digitize(felt[:, :1], np.linspace(-1, 1, n + 1)[1:-1]) for n in shapes.classes
-        ]
+        labels = [np.digitize(felt[:, :1], np.linspace(-1, 1, n + 1)[1:-1]) for n in shapes.classes]
         stacked = np.stack(labels, -1) if labels else np.zeros((count, 1, 0))
         self.arrays: dict[str, NDArray[Any]] = {
             "proprioception": felt,

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tests.models.samples import Samples, reference_shapes
 from torch.nn import functional
 
 from bydemo.core.errors import InputError
 from bydemo.models.action_head import action_losses, cross_entropy, output_width, split_outputs
 from bydemo.models.base import Prediction
-from tests.models.samples import Samples, reference_shapes
 
 REFERENCE_SHARES = (0.12, 0.75, 0.13)
 """Gripper classes of the real data: open, stay, close."""

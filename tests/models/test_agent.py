@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.models.samples import VOCABULARY, grey_view, jaco_agent, jaco_codec, jaco_observation
 
 from bydemo.core.errors import CheckpointError, InputError
 from bydemo.core.images import View
@@ -15,7 +16,6 @@ from bydemo.core.sealed_folder import MANIFEST
 from bydemo.models.agent import ActingOptions, Agent, shapes_for
 from bydemo.models.behavior_cloning import Config as BehaviorCloning
 from bydemo.models.proprioception import Config as Proprioception
-from tests.models.samples import VOCABULARY, grey_view, jaco_agent, jaco_codec, jaco_observation
 
 NO_CAMERA = View(cameras=())
 

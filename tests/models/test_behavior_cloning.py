@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tests.models.samples import Samples, reference_shapes
 from torch import nn
 
 from bydemo.core.errors import InputError
 from bydemo.core.images import View
 from bydemo.models.base import parameter_count
 from bydemo.models.behavior_cloning import TUNED, BehaviorCloning, Config
-from tests.models.samples import Samples, reference_shapes
 
 
 def small(config: Config, size: int = 32) -> BehaviorCloning:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
+from tests.models.samples import Samples, reference_shapes
 
 from bydemo.core.images import View
 from bydemo.models.base import Shapes
 from bydemo.models.proprioception import Config
-from tests.models.samples import Samples, reference_shapes
 
 
 def shapes() -> Shapes:

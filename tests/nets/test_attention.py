@@ -22,7 +22,7 @@ def test_word_order_matters() -> None:
 
 def test_a_glimpse_reports_where_the_asked_feature_is() -> None:
     """Two lit places, one in each channel; the query names the channel, the answer the place."""
-    attention = SpatialAttention(channels=2, query=2, glimpses=1, values=1)
+    attention = SpatialAttention(channels=2, query=2, glimpses=1)
     with torch.no_grad():
         attention.keys.weight.copy_(torch.eye(2)[:, :, None, None])
         attention.keys.bias.zero_()

@@ -28,7 +28,7 @@ def test_tied_weights_are_written(tmp_path: Path) -> None:
 
 
 def test_names_and_shapes_must_agree(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="^f: tensor 'bias' exists only in the model$"):
+    with pytest.raises(CheckpointError, match=r"^f: tensor 'bias' exists only in the model$"):
         load_into(nn.Linear(2, 2), {"weight": torch.zeros(2, 2)}, Path("f"))
     with pytest.raises(CheckpointError, match=r"'weight' has shape \(3, 2\), the model's has \(2"):
         load_into(nn.Linear(2, 2), {"weight": torch.zeros(3, 2), "bias": torch.zeros(2)}, Path("f"))

@@ -159,7 +159,7 @@ def make_run() -> Callable[..., Path]:
         folder: Path, name: str, *, rmse: float = 0.082, f1: float = 0.71, successes: int = 91
     ) -> Path:
         folder.mkdir(parents=True)
-        command = f"bydemo train {name} data/jaco-play --set training.seed=1"
+        command = f"bydemo train {name} data/jaco-play --training.seed 1"
         write_json(folder / "config.json", {
             "schema": "bydemo.run/1", "recipe": name, "seed": 1, "command": command,
             "dataset": {"path": "data/jaco-play", "sha256": "ab" * 32}, "versions": VERSIONS,

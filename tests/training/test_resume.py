@@ -11,13 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.models.samples import Samples
+from tests.training.toy import SHAPES, config, policy, run, same_weights
 
 from bydemo.core.errors import CheckpointError, TrainingError, UnknownNameError
 from bydemo.core.results import read_lines
 from bydemo.models.proprioception import Config
 from bydemo.training.loop import Update, train
-from tests.models.samples import Samples
-from tests.training.toy import SHAPES, config, policy, run, same_weights
 
 SETTINGS = config(epochs=3, ema=0.9, clip=1.0, schedule="cosine", warmup=2, log_every=3)
 
@@ -41,7 +41,7 @@ def without_times(path: Path) -> list[dict]:
 
 @pytest.mark.parametrize("step", [1, 4, 5, 7, 12])
 def test_sigterm_saves_leaves_and_resumes_bit_for_bit(tmp_path: Path, step: int) -> None:
-    """In the middle of an epoch and at its end; the model resumed into starts from other weights."""
+    """Mid-epoch and at an epoch's end; the model resumed into starts from other weights."""
     straight, expected = run(tmp_path / "a", settings=SETTINGS)
     with pytest.raises(SystemExit) as left:
         run(tmp_path / "b", settings=SETTINGS, on_update=Ask(step))
@@ -122,7 +122,7 @@ def test_another_batch_size_is_refused(tmp_path: Path) -> None:
     run(tmp_path, settings=SETTINGS)
     with pytest.raises(
         TrainingError,
-        match=r"cannot be resumed with another configuration \(batch_size: 8 was, 16 now\)\. Resume",
+        match=r"cannot be resumed with another configuration \(batch_size: 8 was, 16 now\)\. Res",
     ):
         run(tmp_path, settings=replace(SETTINGS, batch_size=16), resume=True)
 
@@ -153,7 +153,7 @@ def test_flipped_byte_names_the_file_and_the_way_out(tmp_path: Path, file: str) 
     flip(tmp_path / "b" / "checkpoints" / "epoch-0003" / file)
     with pytest.raises(
         CheckpointError,
-        match=rf"epoch-0003/{file}: damaged, .*\. The one before it, 'epoch-0002', is whole: resume",
+        match=rf"epoch-0003/{file}: damaged, .*\. The one before it, 'epoch-0002', is whole: res",
     ):
         run(tmp_path / "b", settings=SETTINGS, resume=True)
     resumed, _ = run(tmp_path / "b", settings=SETTINGS, resume="epoch-0002")

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tests.models.samples import Samples, reference_shapes
 
 from bydemo.core.images import View
 from bydemo.models.base import Shapes
 from bydemo.models.proprioception import Config, ProprioceptionPolicy
 from bydemo.training.loop import TrainingConfig, TrainingResult, train
-from tests.models.samples import Samples, reference_shapes
 
 SHAPES: Shapes = replace(reference_shapes(), view=View(cameras=()))
 

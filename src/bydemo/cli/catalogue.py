@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from bydemo.core.config import names_in
 from bydemo.core.errors import BydemoError, UnknownNameError
 
 VERBS = "bydemo.cli.verbs"
 FORMATS = "bydemo.data.formats"
 RECIPES = "bydemo.studies.recipes"
 TASKS = "bydemo.sim.tasks"
+MODELS = "bydemo.models"
 
 
 def verbs() -> dict[str, str]:
@@ -35,15 +36,15 @@ def models() -> dict[str, str]:
     """Model -> what it is, in a line."""
     from bydemo.models import model_names
 
-    return {name: summary(_tree(f"bydemo.models.{name}")) for name in model_names()}
+    return {name: summary(_tree(MODELS, name)) for name in model_names()}
 
 
 def recipes() -> dict[str, str]:
     """`<study>.<recipe>` -> what it trains, in a line."""
     return {
         f"{study}.{function.name}": summary(function)
-        for study in names_in(RECIPES)
-        for function in _functions(_tree(f"{RECIPES}.{study}"))
+        for study in _names(RECIPES)
+        for function in _functions(_tree(RECIPES, study))
     }
 
 
@@ -67,7 +68,20 @@ def summary(node: ast.Module | ast.FunctionDef) -> str:
 
 
 def _leaves(package: str) -> dict[str, str]:
-    return {name: summary(_tree(f"{package}.{name}")) for name in names_in(package)}
+    return {name: summary(_tree(package, name)) for name in _names(package)}
+
+
+def _names(package: str) -> list[str]:
+    """As `core.config.names_in`, which imports the package: some import torch in turn."""
+    found = pkgutil.iter_modules([str(_folder(package))])
+    return sorted(module.name for module in found if not module.name.startswith("_"))
+
+
+def _folder(package: str) -> Path:
+    found = importlib.util.find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        raise BydemoError(f"the package {package} is not installed completely")
+    return Path(next(iter(found.submodule_search_locations)))
 
 
 def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
@@ -76,13 +90,8 @@ def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
             yield node
 
 
-def _tree(module: str) -> ast.Module:
-    package, _, name = module.rpartition(".")
-    found = importlib.util.find_spec(package)
-    if found is None or not found.submodule_search_locations:
-        raise BydemoError(f"the package {package} is not installed completely")
-    folder = Path(next(iter(found.submodule_search_locations)))
-    file = folder / f"{name}.py"
+def _tree(package: str, name: str) -> ast.Module:
+    file = _folder(package) / f"{name}.py"
     if not file.exists():
-        file = folder / name / "__init__.py"
+        file = _folder(package) / name / "__init__.py"
     return ast.parse(file.read_text(encoding="utf-8"))

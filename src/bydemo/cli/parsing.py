@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 import tyro
@@ -84,9 +84,15 @@ def _fields(kind: type, value: Any = None) -> list[_Field]:
             default = hint()
         elif field.name in described:
             hint = Annotated[hint, tyro.conf.arg(help=described[field.name])]
-        known = {} if default is dataclasses.MISSING else {"default": default}
-        out.append((field.name, hint, dataclasses.field(**known)))
+        if default is dataclasses.MISSING:
+            out.append((field.name, hint, dataclasses.field()))
+        else:
+            out.append((field.name, hint, dataclasses.field(default_factory=_always(default))))
     return out
+
+
+def _always(value: Any) -> Callable[[], Any]:
+    return lambda: value
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from bydemo.evaluation.workers import EpisodePool
 TASKS = "bydemo.sim.tasks"
 CLIPS = "clips"
 """Folder of the clips inside a run."""
+MOST_GROUPS = 40
+"""Instructions, and words, whose success rates are listed: the most frequent ones."""
 Progress = Callable[[str, int, int], None]
 """Called with who acts, episodes done, and episodes in all."""
 
@@ -54,8 +56,12 @@ def evaluate(
     label = label or task_name(task)
     with EpisodePool(task, workers=workers, limit=limit) as pool:
         film = _Film(run, label, clips, pool.facts.spec)
+        film.clear()
         results = _play(pool, actor, seeds, "policy", progress, film)
-        others = {n: _play(pool, REFERENCES[n], seeds, n, progress, None) for n in names}
+    others = {}
+    if names:
+        with EpisodePool(undrawn(task), workers=workers, limit=limit) as pool:
+            others = {n: _play(pool, REFERENCES[n], seeds, n, progress, None) for n in names}
     entry = {"task": task_name(task), "task_config": to_plain(task), **summary(results)}
     entry["clips"] = film.paths
     entry["references"] = {}
@@ -63,6 +69,15 @@ def evaluate(
         difference = paired_rates([r.success for r in results], [r.success for r in theirs])
         entry["references"][name] = {**summary(theirs), "policy_minus_this": difference.to_json()}
     return entry
+
+
+def undrawn(task: TaskConfig) -> TaskConfig:
+    """The same task without pictures, if it offers that by a field `pictures`: references look at
+    none, and drawing them takes most of the time."""
+    if is_dataclass(task) and getattr(task, "pictures", False) is True:
+        blind: TaskConfig = replace(task, pictures=False)
+        return blind
+    return task
 
 
 def summary(results: Sequence[Rollout]) -> dict[str, Any]:
@@ -127,6 +142,13 @@ class _Film:
     paths: list[str] = field(default_factory=list)
     taken: Counter[bool] = field(default_factory=Counter)
 
+    def clear(self) -> None:
+        """Remove the clips of an earlier evaluation under the same label."""
+        if self.run is not None:
+            for path in (self.run / CLIPS).glob("*.mp4"):
+                if re.match(re.escape(_slug(self.label)) + r"-\d+-", path.name):
+                    path.unlink()
+
     def wanted(self) -> bool:
         """Is there still a success or a failure to film?"""
         possible = self.run is not None and self.each > 0 and bool(self.spec.cameras)
@@ -137,12 +159,16 @@ class _Film:
         if result.episode is not None and self.run and self.taken[result.success] < self.each:
             self.taken[result.success] += 1
             outcome = "success" if result.success else str(result.reason)
-            name = re.sub(r"[^\w.-]+", "-", f"{self.label}-{result.seed}-{outcome}")
-            path = self.run / CLIPS / f"{name}.mp4"
+            path = self.run / CLIPS / f"{_slug(f'{self.label}-{result.seed}-{outcome}')}.mp4"
             caption = f"{result.instruction}: {outcome}" if result.instruction else outcome
             write_clip(path, result.episode, self.spec, caption, success=result.success)
             self.paths.append(f"{CLIPS}/{path.name}")
         return replace(result, episode=None)
+
+
+def _slug(text: str) -> str:
+    """Fit for a file's name anywhere."""
+    return re.sub(r"[^\w.-]+", "-", text)
 
 
 def _rate(successes: Sequence[bool]) -> dict[str, Any]:
@@ -160,7 +186,7 @@ def _grouped(
         for value in values_of(result.instruction):
             groups.setdefault(value, []).append(result.success)
     kept = {v: g for v, g in groups.items() if len(g) < len(results)}
-    order = sorted(kept, key=lambda v: (-len(kept[v]), v))
+    order = sorted(kept, key=lambda v: (-len(kept[v]), v))[:MOST_GROUPS]
     return [{"value": value, **_rate(kept[value])} for value in order]
 
 

@@ -39,7 +39,6 @@ class Config:
 
     width: int = 64
     glimpses: int = 8
-    values: int = 16
     hidden: int = 256
     embedding: int = 64
     bins: int = 21
@@ -64,30 +63,32 @@ class KeyframePolicy(Policy):
     def __init__(self, config: Config, shapes: Shapes) -> None:
         super().__init__()
         self.config, self.shapes = config, shapes
-        proprioception = len(shapes.proprioception)
+        body = len(shapes.proprioception)
+        present = shapes.proprioception[-(body // shapes.history) :]
         seen = 1 - _mask(shapes.proprioception, config.ignore)
-        self.register_buffer("seen", seen, persistent=False)
-        present = shapes.proprioception[-(proprioception // shapes.history) :]
         foreseen = _mask(present, config.foresee) if config.foresee else seen[-len(present) :]
+        self.register_buffer("seen", seen, persistent=False)
         self.register_buffer("foreseen", foreseen, persistent=False)
         self.prompt = PromptEncoder(shapes.vocabulary, config.embedding)
-        query = config.embedding + proprioception
         channels = 3 if shapes.view.colour else 1
         cameras = len(shapes.view.cameras)
         self.eyes = nn.ModuleList(_convolutions(channels, config.width) for _ in range(cameras))
         self.attention = nn.ModuleList(
-            SpatialAttention(config.width, query, config.glimpses, config.values)
+            SpatialAttention(config.width, config.embedding, config.glimpses)
             for _ in range(cameras)
         )
-        looked = sum(a.width for a in self.attention)  # type: ignore[misc]  # a ModuleList forgets its element type
-        self.trunk = _linear(looked + query, config.hidden, config.hidden, config.dropout)
-        self.forecast = nn.Linear(config.hidden, len(present))
+        looked = 2 * config.glimpses * cameras
+        self.forecast = nn.Sequential(
+            *_linear(looked + body, config.hidden, config.dropout),
+            nn.Linear(config.hidden, len(present)),
+        )
         self.outputs = shapes.continuous * max(config.bins, 1) + sum(shapes.classes)
+        inputs = len(present) + looked + body + config.embedding
         self.head = nn.Sequential(
-            _linear(config.hidden + len(present) + query, config.hidden, config.hidden,
-                    config.dropout),
+            *_linear(inputs, config.hidden, config.dropout),
+            *_linear(config.hidden, config.hidden, config.dropout),
             nn.Linear(config.hidden, shapes.chunk * self.outputs),
-        )  # fmt: skip
+        )
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Continuous (B, K, C, N) logits or (B, K, C, 1) values, label logits (B, K, S), and the
@@ -95,22 +96,20 @@ class KeyframePolicy(Policy):
         config, shapes = self.config, self.shapes
         body = batch["proprioception"] * self.seen
         words = self.prompt(batch["prompt"] * int(config.use_prompt))
-        query = torch.cat([words, body], dim=-1)
-        looked = self._look(batch, query) if shapes.view.cameras else []
-        features = self.trunk(torch.cat([*looked, query], dim=-1))
-        forecast = self.forecast(features) * self.foreseen
+        looked = self._look(batch, words) if shapes.view.cameras else []
+        forecast = self.forecast(torch.cat([*looked, body], dim=-1)) * self.foreseen
         told = forecast if config.keyframe > 0 else torch.zeros_like(forecast)
-        out = self.head(torch.cat([features, told, query], dim=-1)).float()
+        out = self.head(torch.cat([told, *looked, body, words], dim=-1)).float()
         out = out.view(len(out), shapes.chunk, self.outputs)
         classes = sum(shapes.classes)
         values, logits = out.split([self.outputs - classes, classes], dim=-1)
         return values.unflatten(-1, (shapes.continuous, -1)), logits, forecast.float()
 
-    def _look(self, batch: Batch, query: Tensor) -> list[Tensor]:
-        """What each camera's glimpses saw: a list of (B, N * (2 + V))."""
+    def _look(self, batch: Batch, words: Tensor) -> list[Tensor]:
+        """Where each camera's glimpses landed: a list of (B, N * 2)."""
         each = batch["image"].chunk(len(self.eyes), dim=-1)
         return [
-            attend(eye(image), query)
+            attend(eye(image), words)
             for image, eye, attend in zip(each, self.eyes, self.attention, strict=True)
         ]
 
@@ -167,11 +166,5 @@ def _convolutions(channels: int, width: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def _linear(inside: int, hidden: int, outside: int, dropout: float) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Linear(inside, hidden),
-        nn.ReLU(),
-        nn.Dropout(dropout),
-        nn.Linear(hidden, outside),
-        nn.ReLU(),
-    )
+def _linear(inside: int, outside: int, dropout: float) -> tuple[nn.Module, ...]:
+    return nn.Linear(inside, outside), nn.ReLU(), nn.Dropout(dropout)

@@ -1,6 +1,6 @@
 """Looking where the instruction says: a word encoder, and attention over an image's places.
 
-Shape letters: B batch, L words, E embedding, C channels, H W places, N glimpses, V value width.
+Shape letters: B batch, L words, E embedding, C channels, H W places, N glimpses.
 """
 
 from __future__ import annotations
@@ -29,37 +29,30 @@ class PromptEncoder(nn.Module):
 
 
 class SpatialAttention(nn.Module):
-    """N glimpses at a feature map, each steered by a query: where it looked and what was there.
+    """N glimpses at a feature map, each steered by a query: where in the picture they landed.
 
     Like spatial soft-argmax (Finn et al., 2016), but the map of each keypoint is the product of
-    the features with a query made from the instruction, so the words choose the object.
+    the features with a query made from the instruction, so the words choose the object. Only
+    coordinates come out: what a scene looked like cannot be memorised through so narrow a door.
     """
 
-    def __init__(self, channels: int, query: int, glimpses: int, values: int) -> None:
+    def __init__(self, channels: int, query: int, glimpses: int) -> None:
         super().__init__()
         self.glimpses = glimpses
         self.keys = nn.Conv2d(channels, channels, 1)
-        self.values = nn.Conv2d(channels, values, 1)
         self.queries = nn.Linear(query, glimpses * channels)
         self.scale = channels**-0.5
 
-    @property
-    def width(self) -> int:
-        """Numbers that come out a sample: two coordinates and the values of each glimpse."""
-        return self.glimpses * (2 + self.values.out_channels)
-
     def forward(self, features: Tensor, query: Tensor) -> Tensor:
-        """(B, C, H, W) and (B, E) -> (B, N * (2 + V)): x, y in [-1, 1] and values a glimpse."""
+        """(B, C, H, W) and (B, E) -> (B, N * 2): x and y in [-1, 1] of each glimpse."""
         batch, channels, height, width = features.shape
         steer = self.queries(query).view(batch, self.glimpses, channels)
         keys = self.keys(features).flatten(2)
         # Coordinates need more than bfloat16's 8 bits: a softmax over 784 places in float32.
         with torch.autocast(features.device.type, enabled=False):
             weights = torch.softmax(steer.float() @ keys.float() * self.scale, dim=-1)
-            grid = _grid(height, width, features.device)
-            where = weights @ grid
-            what = weights @ self.values(features.float()).flatten(2).transpose(1, 2)
-            return torch.cat([where, what], dim=-1).flatten(1)
+            where: Tensor = weights @ _grid(height, width, features.device)
+            return where.flatten(1)
 
 
 def _grid(height: int, width: int, device: torch.device) -> Tensor:

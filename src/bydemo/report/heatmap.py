@@ -58,6 +58,7 @@ def _cell(
         ),
         element("text", percent, x=middle_x, y=middle_y + 1, class_=f"cell-share middle{strong}"),
         element(
-            "text", f"{count:,.0f}", x=middle_x, y=middle_y + 17, class_=f"tick middle{strong}"
+            "text", f"{count:,.0f}", x=middle_x, y=middle_y + 17,
+            class_=f"cell-count middle{strong}",
         ),
     ]  # fmt: skip

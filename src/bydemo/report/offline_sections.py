@@ -212,4 +212,4 @@ def _matrix(counts: Any, part: str, headed: str, classes: Mapping[str, Sequence[
     names = list(classes.get(part, ()))
     if len(names) != len(rows):
         names = [str(number) for number in range(len(rows))]
-    return confusion_matrix(rows, names, title=f"{part}: {headed}")
+    return confusion_matrix(rows, names, title=f"{sentence(part)}: {headed}")

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from bydemo.report.page import Section, code_block, folded, heading, key_values, table
 from bydemo.report.reading import Run, nested
-from bydemo.report.svg import DASH
+from bydemo.report.svg import DASH, sentence
 
 
 def reproduction_section(runs: Sequence[Run]) -> Section:
@@ -19,7 +19,7 @@ def reproduction_section(runs: Sequence[Run]) -> Section:
     for run in runs:
         named = f"{run.name}, " if len(runs) > 1 else ""
         parts += [
-            Markup("") if not command else heading(f"{named}{what}") + code_block(command)
+            Markup("") if not command else heading(sentence(f"{named}{what}")) + code_block(command)
             for what, command in _commands(run)
         ]
     if len(runs) > 1:

@@ -11,7 +11,7 @@ from bydemo.report.measures import Measure, measures_in
 from bydemo.report.page import Cell, Section, folded, heading, table
 from bydemo.report.reading import Run, figure_in, nested
 from bydemo.report.standing import main_split
-from bydemo.report.svg import DASH, element, is_number, percent, sentence
+from bydemo.report.svg import DASH, element, is_number, percent, sentence, spoken
 
 MOST_ROWS = 12
 """Slices of one kind that are shown at once; the rest folds away."""
@@ -44,7 +44,7 @@ def _of_run(run: Run, *, named: bool) -> Markup:
 def _table(rows: Sequence[Mapping[str, Any]]) -> Markup:
     kinds = [k for k in measures_in(nested(row, "metrics") for row in rows) if k.in_headline]
     errors = {part: None for row in rows for part in nested(row, "share_of_error")}
-    heads = ["", "share of data", *(f"share of {part} errors" for part in errors), "steps"]
+    heads = ["", "share of data", *(f"share of {spoken(part)} errors" for part in errors), "steps"]
     heads += [kind.heading for kind in kinds]
     cells = [_row(row, list(errors), kinds) for row in rows]
     shown = table(heads, cells[:MOST_ROWS])

@@ -14,6 +14,8 @@ from bydemo.report.svg import figure, is_number, sentence
 
 POINTS = 240
 """Training losses are averaged into at most this many points: more cannot be told apart."""
+FEW_EPOCHS = 4
+"""With fewer training rows, those written within an epoch are drawn too."""
 
 
 def training_section(runs: Sequence[Run]) -> Section:
@@ -36,6 +38,8 @@ def curves_section(runs: Sequence[Run]) -> Section | None:
     charts = [_curve(runs, None), *(_curve(runs, part) for part in parts)]
     lead = "Thin: training; bold with points: validation, once an epoch. "
     lead += "The dashed line marks the epoch whose weights were kept."
+    if len(runs) > 1:
+        lead += " Losses of different recipes may be different functions."
     return Section(title="Learning curves", lead=lead, body=row_of(*charts))
 
 
@@ -140,11 +144,14 @@ def _curve(runs: Sequence[Run], part: str | None) -> Markup:
 
 
 def _points(run: Run, kind: str, part: str | None) -> list[tuple[float, float]]:
+    kinds = {kind}
+    if kind == "train" and sum(row.get("kind") == "train" for row in run.metrics) < FEW_EPOCHS:
+        kinds.add("progress")  # a curve of one or two points shows nothing
     out = []
     for row in run.metrics:
         value = row.get("loss") if part is None else nested(row, "parts").get(part)
         step = row.get("step")
-        if row.get("kind") == kind and is_number(step) and is_number(value):
+        if row.get("kind") in kinds and is_number(step) and is_number(value):
             out.append((float(step), float(value)))
     return out
 

@@ -108,7 +108,7 @@ def _offline(run: Run, name: str = "") -> str:
         return ""
     episodes = run.block("offline", split).get("episodes")
     size = f" of the {split} split (n = {episodes})" if episodes else f" of the {split} split"
-    return f"On the episodes{size} {name or 'it'} {'; it '.join(clauses)}."
+    return f"On the episodes{size} {name or 'the policy'} {'; it '.join(clauses)}."
 
 
 def listed(parts: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from bydemo.core.errors import InputError, MismatchError
 from bydemo.core.results import versions, write_json
+from bydemo.data.source import Dataset
 from bydemo.evaluation.actors import SavedPolicy
 from bydemo.evaluation.agent_predictions import agent_predictions
 from bydemo.evaluation.closed_loop import evaluate, task_config
@@ -93,6 +94,7 @@ def judge_closed_loop(
     """Let the run's policy act in each task, label -> configuration, and add the outcome to its
     `results.json`."""
     _, results = open_run(run)
+    _refuse_recorded_seeds(results, how)
     actor = SavedPolicy(path=str(run), execute=how.execute, ensemble_decay=how.ensemble_decay)
     rollouts = dict(results.get("rollouts", {}))
     for label, task in tasks.items():
@@ -117,6 +119,20 @@ def variants(name: str, task: TaskConfig) -> dict[str, TaskConfig]:
     """Label -> task: the skills that a task wants judged apart, or the task itself."""
     apart = getattr(task, "variants", None)
     return dict(apart()) if callable(apart) else {name: task}
+
+
+def _refuse_recorded_seeds(results: Mapping[str, Any], how: Rollouts) -> None:
+    """A start that was demonstrated is no test, whoever asked for it."""
+    folder = Path(results["dataset"]["path"])
+    if results["dataset"].get("source", {}).get("kind") != "simulation" or not folder.exists():
+        return
+    recorded = {episode.info.get("seed") for episode in Dataset.open(folder).episodes}
+    seen = recorded & set(range(how.first_seed, how.first_seed + how.n))
+    if seen:
+        raise InputError(
+            f"{len(seen)} of the {how.n} seeds from {how.first_seed} on were demonstrated in "
+            f"{folder}; begin elsewhere, e.g. at {FIRST_SEED}", field="first_seed",
+        )  # fmt: skip
 
 
 def _other(run: Path, split: str, judged: JudgedSplit) -> Predictions:

@@ -167,8 +167,8 @@ def _read(path: Path) -> Checkpoint:
     try:
         state = from_plain(TrainingState, saved["progress"], "progress")
         notes = {name: saved[name] for name in ("config", "run", "scaler")}
-    except (KeyError, BydemoError) as error:
-        raise CheckpointError(f"{path / STATE}: {error}") from error
+    except (KeyError, TypeError, BydemoError) as error:
+        raise CheckpointError(f"{path / STATE}: malformed: {error}") from error
     average = path / AVERAGE
     return Checkpoint(
         path=path,

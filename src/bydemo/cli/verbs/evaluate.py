@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bydemo.cli.catalogue import TASKS, tasks
+from bydemo.cli.catalogue import TASKS
 from bydemo.cli.console import progress, say, show_table
 from bydemo.cli.parsing import Positional, parse
 from bydemo.cli.verbs.record import cores
@@ -81,8 +81,7 @@ def _tasks(given: Arguments, results: Mapping[str, Any]) -> dict[str, Any]:
 
     if given.task is None:
         return own_tasks(results)
-    config = load_leaf(TASKS, "task", given.task).Config()
-    return variants(given.task, config) if given.task in tasks() else {}
+    return variants(given.task, load_leaf(TASKS, "task", given.task).Config())
 
 
 def _show(folder: Path) -> None:

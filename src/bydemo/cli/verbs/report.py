@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bydemo.cli.console import say
 from bydemo.cli.parsing import Positional, parse
+from bydemo.core.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,8 @@ class Arguments:
 def run(words: Sequence[str]) -> int:
     """Read the run folders and write the page."""
     arguments = parse(Arguments, words, verb="report")
+    if not arguments.runs:
+        raise InputError("a report needs at least one run folder", field="runs")
     from bydemo.report.run_report import write_report
     from bydemo.studies.comparison import compare_runs
 

@@ -62,12 +62,19 @@ def run(words: Sequence[str]) -> int:
                 trackers=given.track, on_update=lambda now: update(now.step, now.steps, _how(now)),
             )  # fmt: skip
     except SystemExit:
-        again = shlex.join(["bydemo", "train", *words])
-        note(f"Stopped and saved. Go on with: {again}{'' if given.resume else ' --resume'}")
+        _say_how_to_go_on(folder, words, given.resume)
         raise
     _show(folder, result)
     say(f"Next: bydemo evaluate {folder}")
     return 0
+
+
+def _say_how_to_go_on(folder: Path, words: Sequence[str], resumed: bool) -> None:
+    if not any((folder / "checkpoints").glob("*")):
+        note("Stopped before anything was saved.")
+        return
+    again = shlex.join(["bydemo", "train", *words, *([] if resumed else ["--resume"])])
+    note(f"Stopped and saved. Go on with: {again}")
 
 
 def _spec(path: Path | None) -> Spec:

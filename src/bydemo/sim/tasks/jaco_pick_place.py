@@ -77,11 +77,13 @@ class Config:
             )
 
     def variants(self) -> dict[str, Config]:
-        """The skills that are judged apart, by name."""
-        chosen: tuple[Template, ...] = ("pick", "place")
-        if self.template != "both":
-            return {self.template: self}
-        return {template: replace(self, template=template) for template in chosen}
+        """The skills that are judged apart, by name; without drift, which only recording wants."""
+        both: tuple[Template, ...] = ("pick", "place")
+        still = replace(self.randomisation, drift=0.0)
+        return {
+            template: replace(self, template=template, randomisation=still)
+            for template in (both if self.template == "both" else (self.template,))
+        }
 
     def build(self) -> JacoPickPlace:
         """The environment."""
