@@ -3,9 +3,10 @@
     OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python benchmarks/loader.py
 
 Three sides in one run, interleaved, on the same random frames, all in memory or page cache:
-  bydemo        Batches.at: images uint8 (B, H, W, 2) from the view cache's memory map, encoded
-                proprioception, prompt, actions and labels, as tensors. The networks' first layer
-                holds the images' scale, so this is what the model takes.
+  bydemo        Batches.gather of the rows that the training loop takes: images uint8
+                (B, H, W, 2) from the view cache's memory map, encoded proprioception, prompt,
+                actions and labels, as tensors. The networks' first layer holds the images' scale,
+                so this is what the model takes.
   index_select  torch.index_select of preloaded uint8 images alone: the least that a shuffled
                 batch can cost.
   per sample    a plain torch Dataset and DataLoader without workers: from preloaded grey uint8,
@@ -21,6 +22,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import argparse
+import itertools
 import platform
 import statistics
 import tempfile
@@ -44,6 +46,7 @@ from bydemo.data.batches import BatchConfig, Batches
 from bydemo.data.source import Dataset
 from bydemo.data.store import DatasetWriter
 from bydemo.data.view_cache import view_array
+from bydemo.training.feed import Share
 
 VIEW = View(cameras=("front_cam", "mount_cam"), size=224, colour=False)
 STEPS_AN_EPISODE = 60
@@ -107,12 +110,11 @@ def sides(dataset: Dataset, batch_size: int) -> dict[str, Iterator[Any]]:
     loader = torch_data.DataLoader(PerSample(dataset, grey), batch_size, shuffle=True)
 
     def bydemo() -> Iterator[dict[str, Tensor]]:
-        step, whole = 0, len(ours) // batch_size
-        while True:
-            epoch, within = divmod(step, whole)
-            position = epoch * ours.steps_per_epoch(batch_size) + within
-            yield {n: torch.from_numpy(a) for n, a in ours.at(0, position, batch_size).items()}
-            step += 1
+        share = Share(len(ours), batch_size)
+        for step in itertools.count():
+            if share.size(step) == batch_size:
+                batch = ours.gather(share.shuffled(0, step))
+                yield {n: torch.from_numpy(a) for n, a in batch.items()}
 
     def index_select() -> Iterator[Tensor]:
         generator = torch.Generator().manual_seed(0)

@@ -119,19 +119,6 @@ def test_the_order_is_fixed_for_ever() -> None:
     assert order(10, 7, 3).tolist() == [8, 4, 5, 3, 6, 0, 9, 7, 1, 2]
 
 
-def test_an_epoch_shows_every_sample_once_in_any_access_order(dataset) -> None:
-    batches = batches_of(dataset, view=BLIND)
-    steps = batches.steps_per_epoch(4)
-    assert steps == 4
-    epoch = np.concatenate([batches.rows_at(1, steps + i, 4) for i in range(steps)])
-    assert sorted(epoch) == list(range(15))
-    backwards = [batches_of(dataset, view=BLIND).rows_at(1, steps + i, 4) for i in (3, 2, 1, 0)]
-    np.testing.assert_array_equal(np.concatenate(backwards[::-1]), epoch)
-    np.testing.assert_array_equal(
-        batches.at(1, 5, 4)["labels"], batches.gather(batches.rows_at(1, 5, 4))["labels"]
-    )
-
-
 def test_a_split_is_known_by_its_name(tmp_path: Path) -> None:
     dataset = write_dataset(tmp_path / "d", (3,) * 6)
     dataset = write_splits(dataset, make_split(dataset, "grouped"))

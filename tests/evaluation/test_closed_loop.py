@@ -61,7 +61,9 @@ def test_two_policies_are_compared_on_the_seeds_they_share():
     assert found.verdict == "better"
     assert compare(bad, good, ours_name="b", theirs_name="a").verdict == "worse"
     other = evaluate(replace(TASK, max_steps=39), GREEDY, seeds=range(20), workers=0)
-    with pytest.raises(MismatchError, match="a and b were judged on different tasks: task_config"):
+    with pytest.raises(
+        MismatchError, match="a and b were judged on different tasks: max_steps 40 against 39"
+    ):
         compare(good, other, ours_name="a", theirs_name="b")
     apart = evaluate(TASK, GREEDY, seeds=range(100, 102), workers=0)
     with pytest.raises(MismatchError, match="a and b share no seed"):

@@ -13,7 +13,8 @@ from bydemo.core.errors import CheckpointError, InputError
 from bydemo.core.images import View
 from bydemo.core.results import read_json, write_json
 from bydemo.core.sealed_folder import MANIFEST
-from bydemo.models.agent import ActingOptions, Agent, shapes_for
+from bydemo.models.acting import ActingOptions
+from bydemo.models.agent import Agent, shapes_for
 from bydemo.models.behavior_cloning import Config as BehaviorCloning
 from bydemo.models.proprioception import Config as Proprioception
 

@@ -13,7 +13,7 @@ from bydemo.models.behavior_cloning import Config
 def test_names_are_the_models_alone() -> None:
     names = model_names()
     assert {"behavior_cloning", "proprioception"} <= set(names)
-    assert not {"base", "agent", "chunking", "action_head"} & set(names)
+    assert not {"base", "acting", "agent", "chunking", "action_head"} & set(names)
 
 
 def test_config_from_plain_values() -> None:

@@ -28,8 +28,9 @@ def test_other_tasks_and_other_seeds_are_not_compared(tmp_path):
     other_task = run(tmp_path / "b", {1}, template="y")
     other_seeds = run(tmp_path / "c", {1}, seeds=range(100, 110))
     first, second = (e["rollouts"]["pick"] for e in compare_runs([ours, other_task, other_seeds]))
-    assert "another task" in first["problem"]
-    assert "share no seeds" in second["problem"]
+    said = "at pick, a and b were judged on different tasks: t x against y"
+    assert first == {"problem": said}
+    assert second == {"problem": "at pick, a and c share no seed"}
 
 
 def test_runs_that_were_not_judged_have_nothing_to_compare(tmp_path):

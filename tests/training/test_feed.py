@@ -64,6 +64,15 @@ def test_an_error_while_gathering_arrives(prefetch: bool) -> None:
         next(batches)
 
 
+def test_an_epoch_shows_every_sample_once_whatever_step_is_asked_for_first() -> None:
+    share = Share(15, 4)
+    steps = range(share.steps, 2 * share.steps)
+    epoch = np.concatenate([share.shuffled(1, step) for step in steps])
+    assert sorted(epoch) == list(range(15))
+    backwards = [Share(15, 4).shuffled(1, step) for step in reversed(steps)]
+    np.testing.assert_array_equal(np.concatenate(backwards[::-1]), epoch)
+
+
 def test_processes_share_each_step_between_them() -> None:
     alone = Share(37, 8)
     pair = [Share(37, 8, rank, 2) for rank in range(2)]

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.models.samples import Samples
+from tests.training.toy import SHAPES, config
 
 from bydemo.core.errors import TrainingError
 from bydemo.core.results import read_lines
+from bydemo.models.proprioception import Config
 from bydemo.nets.weights import read_tensors
 from bydemo.training.loop import train
-from tests.models.samples import Samples
-from tests.training.toy import SHAPES, config, policy, run
 
 SETTINGS = config(epochs=2, batch_size=9, clip=0.5, ema=0.9)
 """37 samples in steps of 9 leave one for the last step: a process goes without."""
@@ -64,7 +65,5 @@ def test_two_processes_are_one(tmp_path: Path) -> None:
     for name, tensor in one.items():
         torch.testing.assert_close(two[name], tensor, rtol=1e-3, atol=1e-5)
     with pytest.raises(TrainingError, match="its processes was 2, now it is 1"):
-        from bydemo.models.proprioception import Config
-
         train(Config(widths=(16, 16)).build(SHAPES), Samples(SHAPES, 37), None, SETTINGS,
               tmp_path / "two", resume=True)  # fmt: skip

@@ -92,7 +92,6 @@ class Batches:
         if config.view.cameras:
             self._image = view_array(dataset, config.view)
             self._image_file = view_file(dataset, config.view)
-        self._order: tuple[int, int, Rows] | None = None
 
     def __len__(self) -> int:
         """Samples (M)."""
@@ -121,21 +120,6 @@ class Batches:
             batch["keyframe"] = self._proprioception[keyframe]
             batch["keyframe_steps"] = (keyframe - steps).astype(np.float32)
         return batch
-
-    def steps_per_epoch(self, batch_size: int) -> int:
-        """Batches an epoch, the last and shorter one included."""
-        return -(-len(self) // batch_size)
-
-    def rows_at(self, seed: int, step: int, batch_size: int) -> Rows:
-        """Sample rows of the batch at training `step`: a pure function of its arguments."""
-        epoch, within = divmod(step, self.steps_per_epoch(batch_size))
-        if self._order is None or self._order[:2] != (seed, epoch):
-            self._order = (seed, epoch, order(len(self), seed, epoch))
-        return self._order[2][within * batch_size : (within + 1) * batch_size]
-
-    def at(self, seed: int, step: int, batch_size: int) -> NumpyBatch:
-        """The shuffled batch at training `step`."""
-        return self.gather(self.rows_at(seed, step, batch_size))
 
     def _encode(self, codec: Codec, vocabulary: Vocabulary) -> None:
         dataset = self.dataset

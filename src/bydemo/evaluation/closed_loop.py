@@ -100,10 +100,11 @@ def compare(
     ours: Mapping[str, Any], theirs: Mapping[str, Any], *, ours_name: str, theirs_name: str
 ) -> Difference:
     """Our success rate minus theirs, two `rollouts` entries, on the seeds that both have."""
-    for name in ("task", "task_config"):
-        if ours[name] != theirs[name]:
-            raise MismatchError(f"{ours_name} and {theirs_name} were judged on different tasks: "
-                                f"{name} {ours[name]} against {theirs[name]}")  # fmt: skip
+    played = [{"task": block["task"], **block["task_config"]} for block in (ours, theirs)]
+    differing = _differences(*played)
+    if differing:
+        raise MismatchError(f"{ours_name} and {theirs_name} were judged on different tasks: "
+                            + "; ".join(differing))  # fmt: skip
     other = {row["seed"]: bool(row["success"]) for row in theirs["episodes"]}
     rows = [row for row in ours["episodes"] if row["seed"] in other]
     if not rows:
@@ -111,6 +112,18 @@ def compare(
     return paired_rates(
         [bool(row["success"]) for row in rows], [other[row["seed"]] for row in rows]
     )
+
+
+def _differences(ours: Mapping[str, Any], theirs: Mapping[str, Any], where: str = "") -> list[str]:
+    """`name a against b` for each setting that differs, nested ones with a dot."""
+    found = []
+    for name in {**ours, **theirs}:
+        a, b = ours.get(name), theirs.get(name)
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            found += _differences(a, b, f"{where}{name}.")
+        elif a != b:
+            found.append(f"{where}{name} {a} against {b}")
+    return found
 
 
 def _play(

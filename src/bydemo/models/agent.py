@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,27 +24,12 @@ from bydemo.core.language import Vocabulary
 from bydemo.core.results import read_json, versions, write_json
 from bydemo.core.sealed_folder import verify_folder, write_folder
 from bydemo.models import model_config
+from bydemo.models.acting import ActingOptions, action_limits, choose_labels, label_probabilities
 from bydemo.models.base import ModelConfig, Policy, Shapes, config_name
 from bydemo.nets.weights import load_into, read_tensors, write_tensors
 
 SCHEMA = "bydemo.model/1"
 CONFIG, WEIGHTS, CODEC = "config.json", "model.safetensors", "codec.json"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ActingOptions:
-    """How a prediction becomes an action; saved with the agent.
-
-    labels: `argmax` takes the likeliest class, `sample` draws from the distribution, by the seed
-    given to `reset`. label_bias: S numbers [nats] added to the logits first, or none.
-    """
-
-    labels: Literal["argmax", "sample"] = "argmax"
-    label_bias: tuple[float, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.labels not in ("argmax", "sample"):
-            raise InputError(f"'{self.labels}' is none of argmax, sample", field="labels")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +89,7 @@ class Agent:
         self._prompt = self.vocabulary.encode("")
         self._random = np.random.default_rng(0)
         self._classes = [len(part.classes) for part in self.spec.action.labels]
-        self._low, self._high = _limits(self.spec)
+        self._low, self._high = action_limits(self.spec)
         if self.options.label_bias and len(self.options.label_bias) != sum(self._classes):
             raise InputError(
                 f"{len(self.options.label_bias)} numbers, expected {sum(self._classes)}: one a "
@@ -180,23 +165,13 @@ class Agent:
             prediction = self.model.predict(inputs)
             continuous = prediction.continuous.float().cpu().numpy()
             logits = prediction.logits.float().cpu().numpy()
-        probabilities = _softmax_parts(logits, self._classes)
-        action = self.codec.decode_action(continuous, self._labels(logits))
+        labels = choose_labels(logits, self._classes, self.options, self._random)
+        action = self.codec.decode_action(continuous, labels)
         action[~np.isfinite(logits).all(-1)] = np.nan  # or a broken model would seem to choose
         return RawPrediction(
             action=action.clip(self._low, self._high, dtype=np.float32),
-            probabilities=probabilities,
+            probabilities=label_probabilities(logits, self._classes),
         )
-
-    def _labels(self, logits: NDArray[np.float32]) -> NDArray[np.int64]:
-        """(B, K, S) logits -> (B, K, G) class indices, by the acting options."""
-        if self.options.label_bias:
-            logits = logits + np.asarray(self.options.label_bias, np.float32)
-        if self.options.labels == "sample":  # the largest of logits + Gumbel noise is a sample
-            logits = logits + self._random.gumbel(size=logits.shape).astype(np.float32)
-        blocks = np.split(logits, np.cumsum(self._classes)[:-1], axis=-1) if self._classes else []
-        chosen = [block.argmax(-1) for block in blocks]
-        return np.stack(chosen, -1) if chosen else np.zeros((*logits.shape[:-1], 0), np.int64)
 
     def _check(self, observation: Observation) -> None:
         """Refuse an observation that is not what the agent was trained on."""
@@ -284,28 +259,3 @@ def _model_folder(path: Path) -> Path:
         f"holds no trained model: neither {WEIGHTS} nor model/{WEIGHTS}; is its training finished?",
         path=path,
     )
-
-
-def _limits(spec: Spec) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(A,) lowest and highest raw action; infinite where the spec sets no limit."""
-    low = np.full(spec.action.shape, -np.inf, np.float32)
-    high = np.full(spec.action.shape, np.inf, np.float32)
-    slices = spec.action.slices()
-    for part in spec.action.parts:
-        if part.low is not None:
-            low[slices[part.name]] = part.low
-        if part.high is not None:
-            high[slices[part.name]] = part.high
-    return low, high
-
-
-def _softmax_parts(logits: NDArray[np.float32], classes: Sequence[int]) -> NDArray[np.float32]:
-    """(..., S) logits -> (..., S) probabilities that sum to 1 within each label part."""
-    out = np.empty_like(logits)
-    start = 0
-    for width in classes:
-        block = logits[..., start : start + width]
-        powers = np.exp(block - block.max(-1, keepdims=True))
-        out[..., start : start + width] = powers / powers.sum(-1, keepdims=True)
-        start += width
-    return out

@@ -7,25 +7,29 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+
+from bydemo.core.language import PAD
 
 
 class PromptEncoder(nn.Module):
-    """Word indices (B, L) -> (B, E): word embeddings read in order by a gated recurrent unit.
+    """Word indices (B, L) -> (B, E): a small layer on each word and its place, then their sum.
 
-    Order matters ("place the black bowl in the gray bowl"), and instructions are a handful of
-    words long, so a recurrent unit of 64 is enough and costs nothing.
+    Order matters ("place the black bowl in the gray bowl"), so the layer sees the place; a sum
+    over words starts from a strong signal, where a recurrent unit's state is small at first.
     """
 
-    def __init__(self, vocabulary: int, width: int) -> None:
+    def __init__(self, vocabulary: int, length: int, width: int) -> None:
         super().__init__()
-        self.words = nn.Embedding(vocabulary, width, padding_idx=0)
-        self.reader = nn.GRU(width, width, batch_first=True)
+        self.words = nn.Embedding(vocabulary, width, padding_idx=PAD)
+        self.places = nn.Embedding(length, width)
+        self.mix = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
 
     def forward(self, prompt: Tensor) -> Tensor:
-        """(B, L) int64 -> (B, E); the state after the last real word, so padding has no effect."""
-        states, _ = self.reader(self.words(prompt))
-        last = (prompt != 0).sum(dim=1).clamp(min=1) - 1
-        return torch.gather(states, 1, last[:, None, None].expand(-1, 1, states.shape[2]))[:, 0]
+        """(B, L) int64 -> (B, E); padding words add nothing."""
+        places = self.places.weight[: prompt.shape[1]]
+        each = self.mix(self.words(prompt) + places) * (prompt != PAD)[..., None]
+        return functional.layer_norm(each.sum(dim=1), each.shape[-1:])
 
 
 class SpatialAttention(nn.Module):
@@ -41,7 +45,9 @@ class SpatialAttention(nn.Module):
         self.glimpses = glimpses
         self.keys = nn.Conv2d(channels, channels, 1)
         self.queries = nn.Linear(query, glimpses * channels)
-        self.scale = channels**-0.5
+        # Keys and queries of about unit size then give logits that already prefer some places:
+        # from a uniform softmax over hundreds of places hardly any gradient comes.
+        self.sharpness = nn.Parameter(torch.tensor(4.0))
 
     def forward(self, features: Tensor, query: Tensor) -> Tensor:
         """(B, C, H, W) and (B, E) -> (B, N * 2): x and y in [-1, 1] of each glimpse."""
@@ -50,7 +56,9 @@ class SpatialAttention(nn.Module):
         keys = self.keys(features).flatten(2)
         # Coordinates need more than bfloat16's 8 bits: a softmax over 784 places in float32.
         with torch.autocast(features.device.type, enabled=False):
-            weights = torch.softmax(steer.float() @ keys.float() * self.scale, dim=-1)
+            steer = functional.normalize(steer.float(), dim=-1)
+            keys = functional.layer_norm(keys.float().transpose(1, 2), (channels,)).transpose(1, 2)
+            weights = torch.softmax(steer @ keys * self.sharpness, dim=-1)
             where: Tensor = weights @ _grid(height, width, features.device)
             return where.flatten(1)
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bydemo.core.errors import BydemoError
+from bydemo.core.errors import BydemoError, MismatchError
 from bydemo.core.results import read_json
-from bydemo.evaluation.interval import paired_rates
 
 
 def compare_runs(folders: Sequence[Path]) -> list[dict[str, Any]]:
@@ -20,7 +19,7 @@ def compare_runs(folders: Sequence[Path]) -> list[dict[str, Any]]:
     results = [_results(folder) for folder in folders]
     return [
         {
-            "rollouts": _rollouts(results[0], results[number]),
+            "rollouts": _rollouts(folders[0], folders[number], results[0], results[number]),
             "offline": _offline(folders[0], folders[number], results[0], results[number]),
         }
         for number in range(1, len(folders))
@@ -32,24 +31,22 @@ def _results(folder: Path) -> dict[str, Any]:
     return read_json(path) if path.exists() else {}
 
 
-def _rollouts(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
-    mine, others = ours.get("rollouts", {}), theirs.get("rollouts", {})
-    return {label: _paired(mine[label], others[label], label) for label in mine if label in others}
+def _rollouts(
+    ours: Path, theirs: Path, mine: Mapping[str, Any], others: Mapping[str, Any]
+) -> dict[str, Any]:
+    from bydemo.evaluation.closed_loop import compare
 
-
-def _paired(ours: Mapping[str, Any], theirs: Mapping[str, Any], label: str) -> dict[str, Any]:
-    for field in ("task", "task_config"):
-        if ours.get(field) != theirs.get(field):
-            return {"problem": f"{label} was another task for each, so they are not compared"}
-    a, b = _outcomes(ours), _outcomes(theirs)
-    seeds = sorted(a.keys() & b.keys())
-    if not seeds:
-        return {"problem": f"they share no seeds at {label}, so they are not compared"}
-    return paired_rates([a[s] for s in seeds], [b[s] for s in seeds]).to_json()
-
-
-def _outcomes(block: Mapping[str, Any]) -> dict[int, bool]:
-    return {int(e["seed"]): bool(e["success"]) for e in block.get("episodes", ())}
+    out: dict[str, Any] = {}
+    rival = others.get("rollouts", {})
+    for label, block in mine.get("rollouts", {}).items():
+        if label not in rival:
+            continue
+        try:
+            found = compare(block, rival[label], ours_name=ours.name, theirs_name=theirs.name)
+            out[label] = found.to_json()
+        except MismatchError as error:
+            out[label] = {"problem": f"at {label}, {error}"}
+    return out
 
 
 def _offline(

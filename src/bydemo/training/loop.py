@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,33 +39,13 @@ from bydemo.training.config import TrainingConfig, check_resumable
 from bydemo.training.feed import BatchSource, Share, feed
 from bydemo.training.interruption import Deadlines, Event, StopRequest
 from bydemo.training.precision import build_accelerator, peak_memory_mb
-from bydemo.training.record import OnUpdate, Rate, Record, Update
+from bydemo.training.record import OnUpdate, Rate, Record, TrainingResult, Update
 from bydemo.training.schedule import learning_rate
 from bydemo.training.step import Stepper
 from bydemo.training.totals import Totals
 from bydemo.training.validation import validate
 
 __all__ = ["TrainingConfig", "TrainingResult", "Update", "train"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingResult:
-    """What came out; the model holds the weights of `chosen_epoch`, in eval mode.
-
-    stopped: `finished`, `patience` or `budget`. epochs: whole ones. loss: the chosen epoch's on
-    validation data. seconds: over all resumptions. samples_per_second: of this call alone.
-    """
-
-    stopped: str
-    parameters: int
-    epochs: int
-    chosen_epoch: int
-    steps: int
-    seconds: float
-    samples_per_second: float
-    peak_memory_mb: float
-    loss: float
-    checkpoint: str
 
 
 def train(

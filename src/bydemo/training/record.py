@@ -32,6 +32,26 @@ class Update:
     validation: float | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrainingResult:
+    """What came out; the model holds the weights of `chosen_epoch`, in eval mode.
+
+    stopped: `finished`, `patience` or `budget`. epochs: whole ones. loss: the chosen epoch's on
+    validation data. seconds: over all resumptions. samples_per_second: of this call alone.
+    """
+
+    stopped: str
+    parameters: int
+    epochs: int
+    chosen_epoch: int
+    steps: int
+    seconds: float
+    samples_per_second: float
+    peak_memory_mb: float
+    loss: float
+    checkpoint: str
+
+
 OnUpdate = Callable[[Update], None]
 
 

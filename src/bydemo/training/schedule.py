@@ -29,6 +29,9 @@ def learning_rate(config: TrainingConfig, step: int, steps: int) -> float:
 def seed_step(seed: int, step: int, rank: int, stream: int, generator: torch.Generator) -> None:
     """Set all random state that a step may use (dropout's, a model's own) from its arguments."""
     value = int(np.random.SeedSequence((seed, stream, step, rank)).generate_state(1, np.uint64)[0])
-    torch.manual_seed(value % 2**63)
+    # `torch.manual_seed` would do, but formats a stack trace for every backend that is not there.
+    torch.default_generator.manual_seed(value % 2**63)
+    if generator.device.type == "cuda":
+        torch.cuda.manual_seed_all(value % 2**63)
     generator.manual_seed(value % 2**63)
     random.seed(value)

@@ -53,10 +53,8 @@ class MetricsFile:
 class Detached:
     """A tracker in a daemon thread, behind a queue that never blocks."""
 
-    def __init__(
-        self, name: str, tracker: Tracker, run_dir: Path, config: Row, start_seconds: float = 20.0
-    ) -> None:
-        """Starts the tracker, and waits at most `start_seconds` to say that it did not."""
+    def __init__(self, name: str, tracker: Tracker, run_dir: Path, config: Row) -> None:
+        """Starts the tracker without waiting for it; rows queue up until it is ready."""
         self.name, self.tracker = name, tracker
         self._rows: queue.Queue[Row | None] = queue.Queue(maxsize=10_000)
         self._started, self._broken = threading.Event(), threading.Event()
@@ -64,9 +62,6 @@ class Detached:
             target=self._work, args=(run_dir, config), name=f"bydemo-{name}", daemon=True
         )
         self._thread.start()
-        self._started.wait(start_seconds)
-        if not self._started.is_set():
-            self._give_up(f"did not start within {start_seconds:g} s")
 
     def log(self, row: Row) -> None:
         """Pass a row on, or drop it where the tracker can't keep up."""
@@ -82,13 +77,14 @@ class Detached:
         if self._broken.is_set():
             return
         try:
-            self._rows.put(None, timeout=seconds)
+            self._rows.put_nowait(None)
         except queue.Full:
             self._give_up("can't keep up")
             return
         self._thread.join(seconds)
         if self._thread.is_alive():
-            self._give_up(f"did not finish within {seconds:g} s")
+            verb = "finish" if self._started.is_set() else "start"
+            self._give_up(f"did not {verb} within {seconds:g} s of the end")
 
     def _work(self, run_dir: Path, config: Row) -> None:
         try:
@@ -101,7 +97,6 @@ class Detached:
             self.tracker.finish()
         except Exception as error:  # whatever a tracker raises must not reach the run
             self._give_up(f"failed: {error!r}")
-            self._started.set()
 
     def _give_up(self, reason: str) -> None:
         if not self._broken.is_set():
@@ -119,9 +114,10 @@ class WeightsAndBiases:
     def start(self, run_dir: Path, config: Row) -> None:
         """Begin a W&B run; each resumption is one of its own."""
         wandb = importlib.import_module("wandb")
+        settings = wandb.Settings(init_timeout=15, console="off", silent=True)
         self._run = wandb.init(
             project=self.project, name=run_dir.name, dir=str(run_dir), mode=self.mode,
-            config=dict(config), settings=wandb.Settings(init_timeout=15),
+            config=dict(config), settings=settings,
         )  # fmt: skip
 
     def log(self, row: Row) -> None:

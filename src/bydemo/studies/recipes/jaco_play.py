@@ -49,7 +49,10 @@ def ours(spec: Spec) -> Experiment:
     """Colour, all cameras, the prompt, and a forecast of the next key moment."""
     return Experiment(
         model=keyframe_policy.Config(
-            limit=_limit(spec), ignore=_rates(spec), foresee=_places(spec)
+            limit=_limit(spec),
+            ignore=(*_rates(spec), "ee_position.orientation"),
+            foresee=_places(spec),
+            still=("front_cam",),
         ),
         data=DataConfig(view=_view(spec, size=112, colour=True), keyframes=True),
         training=TrainingConfig(
