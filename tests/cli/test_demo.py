@@ -17,7 +17,7 @@ def test_an_interrupted_demo_goes_on_where_it_stopped(tmp_path):
     (tmp_path / "dataset" / "inspection.html").touch()
     assert verbs(tmp_path)[0] == "train"
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "best.json").touch()
+    (tmp_path / "run" / "config.json").touch()
     assert next(demo.commands(demo.Arguments(folder=tmp_path)))[-1] == "--resume"
     (tmp_path / "run" / "results.json").touch()
     assert verbs(tmp_path) == ["evaluate", "report"]

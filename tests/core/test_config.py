@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -35,6 +36,23 @@ def test_a_typo_is_answered_with_near_names() -> None:
 def test_a_missing_field_is_named() -> None:
     with pytest.raises(InputError, match="field 'inner': missing"):
         from_plain(Outer, {})
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"inner": {"rate": "fast"}}, "field 'inner.rate': is 'fast', expected a number"),
+        ({"inner": {"names": "abc"}}, "field 'inner.names': is 'abc', expected a list"),
+        ({"inner": {"names": ["a", 3]}}, "field 'inner.names': is 3, expected a text"),
+        ({"inner": 3}, "field 'inner': is 3, expected an object"),
+        ({"inner": {}, "limit": 1.5}, "field 'limit': is 1.5, expected a whole number or null"),
+        ({"inner": {}, "limit": True}, "field 'limit': is True, expected a whole number or null"),
+        ([], r"field 'Outer': is \[\], expected an object"),
+    ],
+)
+def test_a_value_of_another_type_is_named(data: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        from_plain(Outer, data)
 
 
 def test_an_unknown_leaf_lists_the_valid_ones() -> None:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.data.small import write_dataset
+from tests.data.small import SPEC, write_dataset
 
+from bydemo.core.camera import Calibration
 from bydemo.core.codec import Codec
 from bydemo.core.errors import InputError
 from bydemo.core.images import View
@@ -48,7 +50,10 @@ def naive_sample(dataset: Dataset, episode: int, t: int, chunk: int, offset: int
     continuous, labels = codec.encode_action(actions)
     now = {n: a[t] for n, a in seen.observation.items()}
     gripper = seen.action[:, 2]
-    events = [u for u in range(max(t, 1), last + 1) if gripper[u] != gripper[u - 1]]
+    rest = np.bincount(dataset.action[:, 2].astype(int)).argmax()
+    events = [
+        u for u in range(max(t, 1), last + 1) if gripper[u] != gripper[u - 1] and gripper[u] != rest
+    ]
     key = events[0] if events else last
     later = {n: a[key] for n, a in seen.observation.items()}
     return {
@@ -132,7 +137,14 @@ def test_the_next_event_is_written_out() -> None:
     starts, lengths = np.array([0, 7]), np.array([7, 3])
     #                                      | second episode
     expected = [2, 2, 2, 5, 5, 5, 6, 9, 9, 9]
-    assert next_event(labels, starts, lengths).tolist() == expected
+    assert next_event(labels, starts, lengths, [2]).tolist() == expected
+
+
+def test_going_back_to_rest_is_no_event() -> None:
+    """Of three classes, the commonest (1) is rest: only the steps at which 0 or 2 begin count."""
+    labels = np.array([1, 1, 2, 2, 1, 1, 1, 0, 1, 1])[:, None]
+    found = next_event(labels, np.array([0]), np.array([10]), [3])
+    assert found.tolist() == [2, 2, 2, 7, 7, 7, 7, 7, 9, 9]
 
 
 def test_settings_that_leave_nothing_are_refused(dataset) -> None:
@@ -189,3 +201,22 @@ def test_history_never_reaches_into_the_episode_before(dataset: Dataset) -> None
         for back in range(3):
             expected = now[max(row - back, first)]
             np.testing.assert_array_equal(seen[row, 2 - back], expected)
+
+
+def test_the_keyframe_is_shown_in_a_calibrated_picture(tmp_path: Path) -> None:
+    """A camera 1 m over the origin that looks straight down with 90 degrees: x is x, y is -y."""
+    down = Calibration(
+        frame="pose.position", moving=False, position=(0.0, 0.0, 1.0), fov=90.0,
+        rotation=(1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, -1.0),
+    )  # fmt: skip
+    front = replace(SPEC.observation["front"], camera=down)
+    spec = replace(SPEC, observation={**SPEC.observation, "front": front})
+    batches = batches_of(write_dataset(tmp_path / "d", spec=spec), keyframes=True)
+    got = batches.gather(np.arange(len(batches)))
+    position = batches.dataset.observation("pose")
+    key = batches.steps + got["keyframe_steps"].astype(int)
+    x, y, z = position[key].T
+    np.testing.assert_allclose(got["keyframe_place"][:, 0], np.stack([x, -y], 1) / (1 - z)[:, None],
+                               rtol=1e-5)  # fmt: skip
+    assert got["keyframe_visible"][:, 0].all()
+    assert not got["keyframe_visible"][:, 1].any()

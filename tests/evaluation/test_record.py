@@ -108,6 +108,7 @@ def test_nothing_recorded_is_an_error_that_counts_the_reasons(tmp_path):
     broken = point_task.Config(trouble="crash", trouble_seeds=(0, 1))
     with pytest.raises(SimulationError, match="crashed 2; RuntimeError: the simulator fell over"):
         record(broken, tmp_path / "e", episodes=2, workers=0, keep_failures=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_physics_that_breaks_down_is_left_out(tmp_path):

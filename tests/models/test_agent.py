@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from tests.models.samples import VOCABULARY, grey_view, jaco_agent, jaco_codec, 
 
 from bydemo.core.errors import CheckpointError, InputError
 from bydemo.core.images import View
-from bydemo.core.results import read_json, write_json
+from bydemo.core.results import read_json, sha256, write_json
 from bydemo.core.sealed_folder import MANIFEST
 from bydemo.models.acting import ActingOptions
 from bydemo.models.agent import Agent, shapes_for
@@ -159,6 +160,52 @@ def test_another_schema(tmp_path: Path) -> None:
     del manifest["sha256"]["config.json"]
     write_json(tmp_path / MANIFEST, manifest)
     with pytest.raises(InputError, match=r"field 'schema': is 'x/9', expected 'bydemo\.model/1'"):
+        Agent.from_pretrained(tmp_path)
+
+
+def changed(folder: Path, name: str, content: dict[str, Any]) -> None:
+    """The JSON file replaced, and the folder sealed again as if it had been written so."""
+    write_json(folder / name, content)
+    manifest = read_json(folder / MANIFEST)
+    manifest["sha256"][name] = sha256(folder / name)
+    write_json(folder / MANIFEST, manifest)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"history": None}, "field 'history': is None, expected a whole number"),
+        ({"chunk": "two"}, "field 'chunk': is 'two', expected a whole number"),
+        ({"view": {"cameras": [], "sise": 3}}, "no field of view named 'sise'.*Did you mean 'size"),
+        ({"model": "proprioceptoin"}, "no model named 'proprioceptoin'"),
+        ({"config": {"width": 3}}, "no field of proprioception named 'width'"),
+        ({"options": {"labels": "best"}}, "field 'labels': 'best' is none of argmax, sample"),
+    ],
+)
+def test_a_wrong_field_of_the_description_is_named(tmp_path: Path, change, message) -> None:
+    blind().save_pretrained(tmp_path)
+    changed(tmp_path, "config.json", read_json(tmp_path / "config.json") | change)
+    with pytest.raises(InputError, match=rf"config\.json(, |: ).*{message}"):
+        Agent.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model", "config", "view", "vocabulary", "chunk", "history"])
+def test_a_missing_field_of_the_description_is_named(tmp_path: Path, name: str) -> None:
+    blind().save_pretrained(tmp_path)
+    saved = read_json(tmp_path / "config.json")
+    del saved[name]
+    changed(tmp_path, "config.json", saved)
+    with pytest.raises(InputError) as caught:
+        Agent.from_pretrained(tmp_path)
+    assert str(caught.value) == f"{tmp_path / 'config.json'}, field '{name}': missing"
+
+
+def test_a_codec_without_its_statistics_is_named(tmp_path: Path) -> None:
+    blind().save_pretrained(tmp_path)
+    saved = read_json(tmp_path / "codec.json")
+    del saved["action"]
+    changed(tmp_path, "codec.json", saved)
+    with pytest.raises(InputError, match=r"codec\.json, field 'action': the codec lacks 'action'"):
         Agent.from_pretrained(tmp_path)
 
 

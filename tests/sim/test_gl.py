@@ -127,3 +127,9 @@ def test_a_missing_back_end_that_the_user_set_is_named(monkeypatch: pytest.Monke
         "MUJOCO_GL is 'osmesa', but the library libnowhere.so.1 is not installed; "
         "unset it, or: apt-get install libegl1 libgl1"
     )
+
+
+def test_a_back_end_that_does_not_exist_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MUJOCO_GL", "elg")
+    with pytest.raises(SimulationError, match="MUJOCO_GL is 'elg', expected one of egl, osmesa, "):
+        gl.choose_gl()

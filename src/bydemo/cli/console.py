@@ -76,6 +76,7 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
 @contextmanager
 def progress(what: str, unit: str = "") -> Iterator[OnProgress]:
     """A bar with count, share, time gone and time left; on stderr, and gone when it is done."""
+    console = errors()
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -86,8 +87,9 @@ def progress(what: str, unit: str = "") -> Iterator[OnProgress]:
         TextColumn("left"),
         TimeRemainingColumn(),
         TextColumn("{task.fields[detail]}"),
-        console=errors(),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,  # or it would leave an empty line in a log
     )
     with bar:
         task = bar.add_task(escape(what), total=None, detail="")

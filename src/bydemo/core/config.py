@@ -14,6 +14,11 @@ from bydemo.core.errors import InputError, UnknownNameError
 
 T = TypeVar("T")
 
+_PLAIN: Mapping[Any, str] = {
+    bool: "true or false", int: "a whole number", float: "a number", str: "a text",
+    type(None): "null",
+}  # fmt: skip
+
 
 def to_plain(config: Any) -> Any:
     """A dataclass (nested ones too) as JSON values; tuples become lists."""
@@ -27,10 +32,13 @@ def to_plain(config: Any) -> Any:
 
 
 def from_plain(kind: type[T], data: Mapping[str, Any], where: str = "") -> T:
-    """Rebuild a dataclass from JSON values; an unknown or missing field is an error that names it.
+    """Rebuild a dataclass from JSON values; an unknown or missing field, or a value of another
+    type, is an error that names it.
 
     Understands nested dataclasses, tuples of plain values, and `X | None`.
     """
+    if not isinstance(data, Mapping):
+        raise InputError(f"is {data!r}, expected an object", field=where or kind.__name__)
     known = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]  # kind is a dataclass
     for name in data:
         if name not in known:
@@ -58,7 +66,19 @@ def _value(hint: Any, value: Any, where: str) -> Any:
             return tuple(_value(typing.get_args(option)[0], v, where) for v in value)
         if option is float and isinstance(value, int) and not isinstance(value, bool):
             return float(value)
+    kinds = [_kind(option) for option in options]
+    if all(kinds) and type(value) not in options:
+        raise InputError(f"is {value!r}, expected {' or '.join(map(str, kinds))}", field=where)
     return value
+
+
+def _kind(option: Any) -> str | None:
+    """How an error names a type that JSON can hold; None for those that are not checked."""
+    if typing.get_origin(option) is tuple:
+        return "a list"
+    if is_dataclass(option):
+        return "an object"
+    return _PLAIN.get(option)
 
 
 def names_in(package: str) -> list[str]:

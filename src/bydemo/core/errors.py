@@ -7,7 +7,8 @@ Everything else that escapes is a bug and keeps its traceback.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -36,6 +37,19 @@ class UnknownNameError(BydemoError):
         hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
         listed = ", ".join(self.choices) or "none"
         super().__init__(f"there is no {kind} named '{name}'.{hint} Valid: {listed}")
+
+
+@contextmanager
+def naming(path: Path | str) -> Iterator[None]:
+    """What is wrong with a value inside was read from `path`, and the error says so."""
+    try:
+        yield
+    except InputError as error:
+        if error.path is not None:
+            raise
+        raise InputError(error.problem, path=path, field=error.field) from error
+    except UnknownNameError as error:
+        raise InputError(str(error), path=path) from error
 
 
 class MismatchError(BydemoError):

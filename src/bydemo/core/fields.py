@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from bydemo.core.camera import Calibration
 from bydemo.core.errors import InputError, MismatchError
 
 
@@ -34,13 +35,17 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """One recorded quantity: an image (H, W, C) uint8 RGB, or a vector (D,) made of parts."""
+    """One recorded quantity: an image (H, W, C) uint8 RGB, or a vector (D,) made of parts.
+
+    `camera` says where an image's camera stands, if that is known.
+    """
 
     kind: Literal["image", "vector"]
     shape: tuple[int, ...]
     dtype: str
     parts: tuple[Part, ...] = ()
     description: str = ""
+    camera: Calibration | None = None
 
     def __post_init__(self) -> None:
         if self.kind == "vector":
@@ -129,14 +134,17 @@ class Spec:
 
 def _field(data: Mapping[str, Any]) -> Field:
     parts = tuple(Part(**{**p, "classes": tuple(p["classes"])}) for p in data["parts"])
-    return Field(**{**data, "shape": tuple(data["shape"]), "parts": parts})
+    known = data.get("camera")
+    camera = None if known is None else Calibration.from_json(known)
+    shape = tuple(data["shape"])
+    return Field(**{**data, "shape": shape, "parts": parts, "camera": camera})
 
 
 def check_match(ours: Spec, theirs: Spec, *, ours_name: str, theirs_name: str) -> None:
     """Raise MismatchError listing every difference that would make one useless on the other.
 
-    Descriptions, limits and annotations may differ; names, shapes, dtypes, units, classes and
-    the control rate may not.
+    Descriptions, limits, calibrations and annotations may differ; names, shapes, dtypes, units,
+    classes and the control rate may not.
     """
     found: list[str] = []
     for name in sorted(set(ours.observation) | set(theirs.observation)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
@@ -9,9 +10,10 @@ import os
 import platform
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from bydemo.core.errors import InputError, StorageError
 
@@ -35,7 +37,8 @@ def write_bytes(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise StorageError(f"{path}: could not be written: {error.strerror}") from error
 
 
@@ -53,22 +56,53 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def append_line(path: Path, row: Mapping[str, Any]) -> None:
-    """Append one row to a JSON-lines file."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(_plain(row), allow_nan=False) + "\n")
+    """Append one row to a JSON-lines file, in place of a last line that a kill cut short.
+
+    StorageError, and the file is as before, if it cannot be written whole.
+    """
+    line = (json.dumps(_plain(row), allow_nan=False) + "\n").encode()
+    try:
+        with path.open("a+b", buffering=0) as file:
+            end = _end_of_whole_lines(file)
+            file.truncate(end)
+            if file.write(line) != len(line):
+                file.truncate(end)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError as error:
+        raise StorageError(f"{path}: could not be written: {error.strerror}") from error
+
+
+def _end_of_whole_lines(file: BinaryIO) -> int:
+    """Where the last line break is, looking back from the end."""
+    end = file.seek(0, os.SEEK_END)
+    while end > 0:
+        start = max(0, end - 4096)
+        file.seek(start)
+        found = file.read(end - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     """Rows of a JSON-lines file; a last line that a kill cut short is left out."""
     if not path.exists():
         return
-    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"is not UTF-8: {error}", path=path) from error
     for number, line in enumerate(lines):
         try:
-            yield json.loads(line)
+            row = json.loads(line)
         except json.JSONDecodeError as error:
             if number != len(lines) - 1:
                 raise InputError(f"line {number + 1} is not JSON", path=path) from error
+            return
+        if not isinstance(row, dict):
+            raise InputError(f"line {number + 1} is no JSON object", path=path)
+        yield row
 
 
 def sha256(path: Path) -> str:

@@ -48,6 +48,9 @@ def write_folder(path: Path, writers: Mapping[str, Writer]) -> None:
     except OSError as error:
         _undo(path)
         raise StorageError(f"{path}: could not be written: {error.strerror or error}") from error
+    except StorageError as error:
+        _undo(path)
+        raise StorageError(str(error).replace(str(part), str(path))) from error
     except BaseException:
         _undo(path)
         raise

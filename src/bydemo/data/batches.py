@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bydemo.core.camera import project
 from bydemo.core.codec import Codec
 from bydemo.core.errors import InputError
 from bydemo.core.images import View
@@ -119,7 +120,29 @@ class Batches:
             keyframe = self._keyframe[steps]
             batch["keyframe"] = self._proprioception[keyframe]
             batch["keyframe_steps"] = (keyframe - steps).astype(np.float32)
+            batch |= self._keyframe_in_pictures(steps, keyframe)
         return batch
+
+    def _keyframe_in_pictures(self, steps: Rows, keyframe: Rows) -> NumpyBatch:
+        """Where the tool's tip at the keyframe appears in each camera of the view; nothing where no
+        camera is calibrated."""
+        cameras = self.config.view.cameras
+        if all(self.dataset.spec.observation[name].camera is None for name in cameras):
+            return {}
+        place = np.zeros((len(steps), len(cameras), 2), np.float32)
+        visible = np.zeros((len(steps), len(cameras)), bool)
+        for i, name in enumerate(cameras):
+            field = self.dataset.spec.observation[name]
+            if field.camera is None:
+                continue
+            vector, _, part = field.camera.frame.partition(".")
+            columns = self.dataset.spec.observation[vector].slices()[part]
+            where = self.dataset.observation(vector)[:, columns]
+            aspect = field.shape[1] / field.shape[0]
+            place[:, i], visible[:, i] = project(
+                field.camera, where[keyframe], where[steps], aspect
+            )
+        return {"keyframe_place": place, "keyframe_visible": visible}
 
     def _encode(self, codec: Codec, vocabulary: Vocabulary) -> None:
         dataset = self.dataset
@@ -133,7 +156,7 @@ class Batches:
         self._require("action", known, "holds a label that is no class index")
         self._prompt = np.stack([vocabulary.encode(e.instruction) for e in dataset.episodes])
         if self.config.keyframes:
-            self._keyframe = next_event(self._labels, dataset.starts, dataset.lengths)
+            self._keyframe = next_event(self._labels, dataset.starts, dataset.lengths, classes.tolist())
 
     def _require(self, field: str, good: NDArray[np.bool_], problem: str) -> None:
         """InputError naming episode and step of the first row of `good` (N, D) that is not all."""
@@ -154,13 +177,23 @@ def order(samples: int, seed: int, epoch: int) -> Rows:
     return generator.permutation(samples).astype(np.int64)
 
 
-def next_event(labels: NDArray[np.int64], starts: Rows, lengths: Rows) -> Rows:
-    """(N,) for each step the first step from it on, itself included, whose labels (N, G) differ
-    from the step before; the episode's last step where none is left.
+def next_event(
+    labels: NDArray[np.int64], starts: Rows, lengths: Rows, classes: Sequence[int]
+) -> Rows:
+    """(N,) for each step the next event from it on, itself included; the episode's last step where
+    none is left.
+
+    An event is a step at which a label part of (N, G) changes; of three classes or more, a change
+    to the commonest one ("stay") is none, since nothing is begun there.
     """
     steps = len(labels)
-    event = np.zeros(steps, bool)
-    event[1:] = (labels[1:] != labels[:-1]).any(axis=1)
+    changed: Any = np.zeros(labels.shape, bool)
+    changed[1:] = labels[1:] != labels[:-1]
+    for part, count in enumerate(classes):
+        if count > 2:
+            rest = np.bincount(labels[:, part], minlength=count).argmax()
+            changed[:, part] &= labels[:, part] != rest
+    event = changed.any(axis=1)
     event[starts] = False
     event[starts + lengths - 1] = True
     marked = np.where(event, np.arange(steps), steps)

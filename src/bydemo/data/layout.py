@@ -126,11 +126,7 @@ def digest_of(manifest: Mapping[str, Any]) -> str:
 def read_records(path: Path) -> tuple[EpisodeRecord, ...]:
     """All finished episodes of the dataset in folder `path`, in order, without gaps."""
     file, records, start = path / EPISODES, [], 0
-    try:
-        rows = list(read_lines(file))
-    except UnicodeDecodeError as error:
-        raise InputError(f"is not UTF-8: {error}", path=file) from error
-    for number, row in enumerate(rows):
+    for number, row in enumerate(read_lines(file)):
         try:
             record = EpisodeRecord(**row)
             fits = (record.index, record.start) == (number, start) and record.length > 0

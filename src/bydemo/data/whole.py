@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bydemo.core.errors import InputError, StorageError
@@ -21,14 +21,20 @@ def new_folder(destination: Path) -> Iterator[Path]:
         raise InputError("already exists; choose another path or remove it", path=destination)
     _sweep(destination)
     temporary = destination.with_name(f".{destination.name}.{os.getpid()}.part")
+    made = [folder for folder in destination.parents if not folder.exists()]
     try:
         temporary.mkdir(parents=True)
         yield temporary
         temporary.rename(destination)
     except OSError as error:
         raise unwritten(error.filename or destination, error) from error
+    except StorageError as error:
+        raise StorageError(str(error).replace(str(temporary), str(destination))) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        for folder in made:
+            with suppress(OSError):  # it is needed: something is in it
+                folder.rmdir()
 
 
 def require_space(folder: Path, size: int) -> None:

@@ -6,6 +6,7 @@ to `reset`, so that results do not depend on which worker plays an episode.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bydemo.core.actor import Actor, Observation
+from bydemo.core.errors import InputError
 from bydemo.core.fields import Field, check_match
 from bydemo.evaluation.events import neutral_class
 from bydemo.sim.task import Task
@@ -86,6 +88,15 @@ REFERENCES: dict[str, ActorFactory] = {
     "expert": ExpertActor(), "random": RandomActor(), "still": StillActor(),
 }  # fmt: skip
 """Actors that a policy's success rate is shown beside."""
+
+
+def reference_actors(names: Iterable[str]) -> dict[str, ActorFactory]:
+    """Those of `REFERENCES` with these names; InputError for any other name."""
+    chosen = {name: REFERENCES.get(name) for name in names}
+    for name, actor in chosen.items():
+        if actor is None:
+            raise InputError(f"'{name}' is none of {', '.join(REFERENCES)}", field="references")
+    return {name: actor for name, actor in chosen.items() if actor is not None}
 
 
 class _Expert:

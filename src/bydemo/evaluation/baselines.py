@@ -1,7 +1,8 @@
 """What needs no learning, or hardly any: every learned figure stands beside these.
 
 They are fitted on the training steps alone. `copy previous` looks at the expert's previous action,
-which a policy does not see: its good step-by-step figures are a property of the data.
+which a policy does not see: its good step-by-step figures are a property of the data. So are those
+of a linear model on several steps where the action is the measured change of the proprioception.
 """
 
 from __future__ import annotations
@@ -19,11 +20,15 @@ from bydemo.evaluation.predictions import Floats, Ints, Predictions, Steps
 
 MAJORITY = "majority"
 MEAN_ACTION = "mean action"
+CLOCK = "by the clock"
 COPY_PREVIOUS = "copy previous"
 LINEAR = "linear on proprioception"
-HISTORY_FREE = (MAJORITY, MEAN_ACTION, LINEAR)
-"""Baselines that do not look at the previous action."""
+TWO_STEPS = "linear on two steps"
+LOOKING_BACK = (COPY_PREVIOUS,)
+"""Baselines that look at the previous action."""
 
+_CUT = 0.001
+"""Share of the training steps at either end of a change's range that is cut off."""
 _RIDGE = 1.0
 """Penalty on weights of standardised inputs: next to nothing against thousands of steps."""
 _SMOOTHING = 0.5
@@ -32,32 +37,79 @@ _SMOOTHING = 0.5
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Evidence:
-    """What a baseline may know of N steps: the raw proprioception (N, P) and the previous action.
+    """What a baseline may know of N steps: the raw proprioception and the previous action.
 
-    previous: continuous (N, C) and labels (N, G) of the expert's action one step before;
-    has_previous (N,) False on an episode's first step.
+    recent: (N, T, P) the proprioception of the last T steps, oldest first, an episode's first step
+    repeated where there is no earlier one; previous: continuous (N, C) and labels (N, G) of the
+    expert's action one step before; has_previous (N,) False on an episode's first step.
     """
 
-    proprioception: Floats
+    recent: Floats
     previous_continuous: Floats
     previous_labels: Ints
     has_previous: NDArray[np.bool_]
 
+    @property
+    def proprioception(self) -> Floats:
+        """(N, P) of the step itself."""
+        now: Floats = self.recent[:, -1]
+        return now
+
+    @property
+    def steps(self) -> int:
+        """Steps of proprioception (T)."""
+        return self.recent.shape[1]
+
 
 def all_baselines(
-    field: Field, train: Steps, train_evidence: Evidence, evidence: Evidence
+    field: Field, train: Steps, train_evidence: Evidence, judged: Steps, evidence: Evidence
 ) -> dict[str, Predictions]:
-    """Baseline name -> what it says for each step of `evidence`."""
-    rows = len(evidence.proprioception)
+    """Baseline name -> what it says for each of the `judged` steps; their actions stay unseen."""
+    rows = len(judged)
     found: dict[str, Predictions] = {}
     if train.labels.shape[1]:
         found[MAJORITY] = majority(field, train, rows)
     if train.continuous.shape[1]:
         found[MEAN_ACTION] = mean_action(train, rows)
-    found[COPY_PREVIOUS] = copy_previous(field, train, train_evidence, evidence)
+    found[CLOCK] = by_the_clock(field, train, judged.step)
     if evidence.proprioception.shape[1]:
-        found[LINEAR] = linear(field, train, train_evidence.proprioception, evidence.proprioception)
+        known, asked = train_evidence, evidence
+        found[LINEAR] = linear(field, train, known.proprioception, asked.proprioception)
+        if evidence.steps > 1:
+            found[TWO_STEPS] = linear(field, train, changes(known, 2), changes(asked, 2))
+            limits = change_limits(known)
+            found[without_jumps(evidence.steps)] = linear(
+                field, train, changes(known, known.steps, limits),
+                changes(asked, asked.steps, limits),
+            )  # fmt: skip
+    found[COPY_PREVIOUS] = copy_previous(field, train, train_evidence, evidence)
     return found
+
+
+def without_jumps(steps: int) -> str:
+    """Name of the linear baseline that sees as many steps as the policy, with jumps cut off."""
+    return f"linear on {steps} steps, jumps cut off"
+
+
+def changes(evidence: Evidence, steps: int, limits: tuple[Floats, Floats] | None = None) -> Floats:
+    """(N, steps * P): the present proprioception and its changes, newest first, within `limits`.
+
+    As a linear model's input it says what the steps themselves would, but better conditioned.
+    """
+    moved = np.diff(evidence.recent[:, -steps:], axis=1)[:, ::-1]
+    if limits is not None:
+        moved = np.clip(moved, *limits)
+    return np.concatenate([evidence.proprioception, moved.reshape(len(moved), -1)], axis=1)
+
+
+def change_limits(evidence: Evidence) -> tuple[Floats, Floats]:
+    """(P,) lowest and highest ordinary change from one step to the next.
+
+    Some recordings begin each episode with a reading left over from the one before, and a few such
+    jumps spoil a least-squares fit to thousands of steps.
+    """
+    moved = np.diff(evidence.recent[:, -2:], axis=1)[:, 0]
+    return np.quantile(moved, _CUT, axis=0), np.quantile(moved, 1 - _CUT, axis=0)
 
 
 def majority(field: Field, train: Steps, rows: int) -> Predictions:
@@ -72,6 +124,33 @@ def majority(field: Field, train: Steps, rows: int) -> Predictions:
 def mean_action(train: Steps, rows: int) -> Predictions:
     """The training steps' mean, the best constant for the squared error."""
     return Predictions(continuous=np.tile(train.continuous.mean(axis=0), (rows, 1)))
+
+
+def by_the_clock(field: Field, train: Steps, step: Ints) -> Predictions:
+    """The training steps' mean and frequencies at the same step number, whatever is seen there.
+
+    It finds all that a routine of fixed timing gives away. Steps later than any in training are
+    taken as the last of them.
+    """
+    last = int(train.step.max())
+    asked = np.minimum(step, last)
+    counts = np.maximum(np.bincount(train.step, minlength=last + 1), 1)[:, None]
+    continuous = None
+    if train.continuous.shape[1]:
+        sums = np.zeros((last + 1, train.continuous.shape[1]))
+        np.add.at(sums, train.step, train.continuous)
+        continuous = (sums / counts)[asked]
+    if not field.labels:
+        return Predictions(continuous=continuous)
+    logs = []
+    for g, part in enumerate(field.labels):
+        seen = np.full((last + 1, len(part.classes)), _SMOOTHING)
+        np.add.at(seen, (train.step, train.labels[:, g]), 1)
+        logs.append(np.log(seen / seen.sum(axis=1, keepdims=True))[asked])
+    return Predictions(
+        continuous=continuous, labels=_likeliest(tuple(logs), len(step)),
+        log_probabilities=tuple(logs),
+    )  # fmt: skip
 
 
 def copy_previous(

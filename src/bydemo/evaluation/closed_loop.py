@@ -12,7 +12,7 @@ from typing import Any
 from bydemo.core.config import from_plain, load_leaf, to_plain
 from bydemo.core.errors import InputError, MismatchError, SimulationError
 from bydemo.core.fields import Spec
-from bydemo.evaluation.actors import REFERENCES, ActorFactory
+from bydemo.evaluation.actors import ActorFactory, reference_actors
 from bydemo.evaluation.clips import write_clip
 from bydemo.evaluation.interval import Difference, paired_rates, wilson
 from bydemo.evaluation.rollout import Rollout
@@ -46,28 +46,25 @@ def evaluate(
     clips: how many successes and how many failures to film into `run/clips`, the first by seed.
     limit: seconds an episode may take. Raises SimulationError if every episode crashed.
     """
-    names = list(references)
-    for name in names:
-        if name not in REFERENCES:
-            raise InputError(f"'{name}' is none of {', '.join(REFERENCES)}", field="references")
+    beside = reference_actors(references)
     if not len(seeds) or len(set(seeds)) != len(seeds):
         raise InputError(f"{len(seeds)} seeds, expected at least one and no two alike",
                          field="seeds")  # fmt: skip
     label = label or task_name(task)
     with EpisodePool(task, workers=workers, limit=limit) as pool:
         film = _Film(run, label, clips, pool.facts.spec)
-        film.clear()
         results = _play(pool, actor, seeds, "policy", progress, film)
     others = {}
-    if names:
+    if beside:
         with EpisodePool(undrawn(task), workers=workers, limit=limit) as pool:
-            others = {n: _play(pool, REFERENCES[n], seeds, n, progress, None) for n in names}
+            others = {n: _play(pool, who, seeds, n, progress, None) for n, who in beside.items()}
     entry = {"task": task_name(task), "task_config": to_plain(task), **summary(results)}
     entry["clips"] = film.paths
     entry["references"] = {}
     for name, theirs in others.items():
         difference = paired_rates([r.success for r in results], [r.success for r in theirs])
         entry["references"][name] = {**summary(theirs), "policy_minus_this": difference.to_json()}
+    film.tidy()
     return entry
 
 
@@ -100,8 +97,8 @@ def compare(
     ours: Mapping[str, Any], theirs: Mapping[str, Any], *, ours_name: str, theirs_name: str
 ) -> Difference:
     """Our success rate minus theirs, two `rollouts` entries, on the seeds that both have."""
-    played = [{"task": block["task"], **block["task_config"]} for block in (ours, theirs)]
-    differing = _differences(*played)
+    a, b = ({"task": block["task"], **block["task_config"]} for block in (ours, theirs))
+    differing = _differences(a, b)
     if differing:
         raise MismatchError(f"{ours_name} and {theirs_name} were judged on different tasks: "
                             + "; ".join(differing))  # fmt: skip
@@ -155,11 +152,12 @@ class _Film:
     paths: list[str] = field(default_factory=list)
     taken: Counter[bool] = field(default_factory=Counter)
 
-    def clear(self) -> None:
+    def tidy(self) -> None:
         """Remove the clips of an earlier evaluation under the same label."""
         if self.run is not None:
             for path in (self.run / CLIPS).glob("*.mp4"):
-                if re.match(re.escape(_slug(self.label)) + r"-\d+-", path.name):
+                mine = re.match(re.escape(_slug(self.label)) + r"-\d+-", path.name)
+                if mine and f"{CLIPS}/{path.name}" not in self.paths:
                     path.unlink()
 
     def wanted(self) -> bool:

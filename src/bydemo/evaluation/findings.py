@@ -10,10 +10,6 @@ from bydemo.evaluation import baselines
 
 Level = Literal["problem", "warning", "note"]
 
-TWO_STEPS = "linear on two steps"
-"""Proprioception now and one step before: where an action was measured as the
-state's derivative, that leaks it."""
-
 RARE_CLASS = 0.05
 MANY_IDLE = 0.2
 MANY_SATURATED = 0.2
@@ -232,7 +228,7 @@ def _free(facts: Mapping[str, Any]) -> Found:
 
 def _leak(candidates: Mapping[str, Any]) -> Found:
     one = candidates.get(baselines.LINEAR, {})
-    two: Mapping[str, Any] = candidates.get(TWO_STEPS, {})
+    two: Mapping[str, Any] = candidates.get(baselines.TWO_STEPS, {})
     for key, figure in two.items():
         part, _, kind = key.partition(".")
         alone = one.get(key, {}).get("value") if kind == "r2" else None

@@ -17,16 +17,10 @@ from bydemo.core.results import versions, write_json
 from bydemo.data.inspection.samples import Strip, camera_strips, chosen_episodes
 from bydemo.data.inspection.survey import survey_dataset
 from bydemo.data.source import Dataset
-from bydemo.evaluation import baselines
-from bydemo.evaluation.baselines import linear
-from bydemo.evaluation.findings import TWO_STEPS, findings
+from bydemo.evaluation.findings import findings
 from bydemo.evaluation.offline import JudgedSplit, judge
-from bydemo.evaluation.predictions import Floats, Predictions
 
 HELD_OUT: Final = 0.2
-_ORDER: Final = (
-    baselines.MAJORITY, baselines.MEAN_ACTION, baselines.LINEAR, TWO_STEPS, baselines.COPY_PREVIOUS,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,14 +56,7 @@ def predictability(dataset: Dataset) -> dict[str, Any] | None:
     if not train or not held_out:
         return None
     known, asked = JudgedSplit.of(dataset, train), JudgedSplit.of(dataset, held_out)
-    candidates: dict[str, Predictions] = {}
-    if known.evidence.proprioception.shape[1]:
-        field = dataset.spec.action
-        candidates[TWO_STEPS] = linear(field, known.steps, _two_steps(known), _two_steps(asked))
-    found = judge(known, asked, candidates)
-    ordered = sorted(found["candidates"].items(), key=lambda item: _ORDER.index(item[0]))
-    found |= {"candidates": dict(ordered)}
-    return {"held_out": drawn, "train_episodes": len(train)} | found
+    return {"held_out": drawn, "train_episodes": len(train)} | judge(known, asked, {})
 
 
 def _held_out(dataset: Dataset) -> tuple[tuple[int, ...], tuple[int, ...], str]:
@@ -82,10 +69,3 @@ def _held_out(dataset: Dataset) -> tuple[tuple[int, ...], tuple[int, ...], str]:
     share = max(round(count * HELD_OUT), 1)
     first, rest = sorted(order[:share].tolist()), sorted(order[share:].tolist())
     return tuple(rest), tuple(first), "a fifth of the episodes, drawn at random"
-
-
-def _two_steps(split: JudgedSplit) -> Floats:
-    """(N, 2P) the proprioception now and one step before; an episode's first step has it twice."""
-    now = split.evidence.proprioception
-    before = np.where(split.evidence.has_previous[:, None], np.roll(now, 1, axis=0), now)
-    return np.concatenate([now, before], axis=1)

@@ -51,9 +51,9 @@ class JudgedSplit:
 
     @classmethod
     def of(
-        cls, dataset: Dataset, episodes: Sequence[int], *, target_offset: int = 0
+        cls, dataset: Dataset, episodes: Sequence[int], *, target_offset: int = 0, recent: int = 2
     ) -> JudgedSplit:
-        """Steps of `episodes`, in their order."""
+        """Steps of `episodes`, in their order; baselines may look at the `recent` last ones."""
         if target_offset < 0:
             raise InputError(f"is {target_offset}, expected 0 or more", field="target_offset")
         records = [dataset.episodes[i] for i in episodes]
@@ -65,17 +65,19 @@ class JudgedSplit:
             )  # fmt: skip
         kept = list(zip(records, counts, strict=True))
         step = np.concatenate([np.arange(n, dtype=np.int64) for _, n in kept])
-        row = step + np.repeat([r.start for r in records], counts)
+        start = np.repeat([r.start for r in records], counts)
+        row = step + start
         index = np.repeat(np.array([r.index for r in records], np.int64), counts)
         spec, action = dataset.spec, dataset.action
         before = Steps.of(spec.action, index, step, action[np.maximum(row - 1, 0)])
-        known = gather_proprioception(spec, {n: dataset.observation(n)[row] for n in spec.vectors}
-                                      ) if spec.vectors else np.zeros((len(row), 0))  # fmt: skip
+        past = np.maximum(row[:, None] - np.arange(recent)[::-1], start[:, None])
+        known = gather_proprioception(spec, {n: dataset.observation(n)[past] for n in spec.vectors}
+                                      ) if spec.vectors else np.zeros((*past.shape, 0))  # fmt: skip
         return cls(
             dataset=dataset, episodes=tuple(episodes), target_offset=target_offset, row=row,
             steps=Steps.of(spec.action, index, step, action[row + target_offset]),
             evidence=Evidence(
-                proprioception=known.astype(np.float64), previous_continuous=before.continuous,
+                recent=known.astype(np.float64), previous_continuous=before.continuous,
                 previous_labels=before.labels, has_previous=step > 0,
             ),
             instructions=tuple(r.instruction for r, n in kept for _ in range(n)),
@@ -99,14 +101,16 @@ def judge(
     spec = judged.dataset.spec
     referee = Judge.of(spec.action, train.dataset.action[train.row])
     everyone = dict(candidates)
-    everyone |= all_baselines(spec.action, train.steps, train.evidence, judged.evidence)
+    everyone |= all_baselines(
+        spec.action, train.steps, train.evidence, judged.steps, judged.evidence
+    )
     sums = {name: referee.sums(judged.steps, said) for name, said in everyone.items()}
     out: dict[str, Any] = {
         "episodes": len(np.unique(judged.steps.episode)),
         "steps": len(judged.steps),
         "target_offset": judged.target_offset,
         "candidates": {name: referee.report(s, seed=seed) for name, s in sums.items()},
-        "history_free": [*candidates, *(n for n in baselines.HISTORY_FREE if n in everyone)],
+        "history_free": [n for n in everyone if n not in baselines.LOOKING_BACK],
         "differences": {},
         "slices": [],
     }

@@ -118,16 +118,16 @@ def export(
     table = pyarrow.table(to_columns(spec.action, steps, predictions, instructions))
     table = table.replace_schema_metadata({"bydemo.spec": json.dumps(spec.to_json())})
     paths = [folder / f"{name}.parquet", folder / f"{name}.csv"]
+    parts = [path.with_name(f".{path.name}.part") for path in paths]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for path in paths:
-            part = path.with_name(f".{path.name}.part")
-            if path.suffix == ".csv":
-                pyarrow.csv.write_csv(table, part)
-            else:
-                pyarrow.parquet.write_table(table, part, write_page_checksum=True)
+        pyarrow.parquet.write_table(table, parts[0], write_page_checksum=True)
+        pyarrow.csv.write_csv(table, parts[1])
+        for part, path in zip(parts, paths, strict=True):
             part.replace(path)
     except OSError as error:
+        for part in parts:
+            part.unlink(missing_ok=True)
         raise StorageError(f"{folder}: predictions could not be written: {error}") from error
     return paths
 

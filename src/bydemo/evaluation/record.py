@@ -7,6 +7,7 @@ recording was interrupted. Every attempt, also of episodes that are left out, ha
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -68,7 +69,8 @@ def record(
 
     actor: the task's expert unless given. keep_failures: store failed episodes too, marked so; a
     crash is never stored. resume: go on with an existing recording, whose settings must agree.
-    Splits are drawn anew at the end. Raises SimulationError if nothing succeeded.
+    Splits are drawn anew at the end. Raises SimulationError, and leaves no dataset behind, if
+    nothing could be stored.
     """
     if episodes < 1:
         raise InputError(f"is {episodes}, expected at least 1", field="episodes")
@@ -95,6 +97,8 @@ def record(
                     progress(log.so_far())
             found = log.so_far()
     if found.stored == 0:
+        if not resume:
+            shutil.rmtree(destination)
         raise SimulationError(f"none of {found.attempted} episodes could be stored: "
                               + log.explanation())  # fmt: skip
     if split is not None and found.stored >= LEAST_TO_SPLIT:

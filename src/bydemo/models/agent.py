@@ -6,7 +6,7 @@ Shape letters as in `models/base.py`; A components of a raw action.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bydemo.core.actor import Observation
 from bydemo.core.codec import Codec
 from bydemo.core.config import from_plain, to_plain
-from bydemo.core.errors import InputError
+from bydemo.core.errors import InputError, naming
 from bydemo.core.fields import Spec
 from bydemo.core.images import View
 from bydemo.core.language import Vocabulary
@@ -30,6 +30,31 @@ from bydemo.nets.weights import load_into, read_tensors, write_tensors
 
 SCHEMA = "bydemo.model/1"
 CONFIG, WEIGHTS, CODEC = "config.json", "model.safetensors", "codec.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """`config.json` of a model folder: which model, and what it sees and says."""
+
+    schema: str
+    model: str
+    config: Mapping[str, Any]
+    view: View
+    vocabulary: Vocabulary
+    chunk: int
+    history: int
+    options: ActingOptions
+    versions: Mapping[str, str]
+
+    @classmethod
+    def read(cls, path: Path) -> Description:
+        """InputError names the file, and the field that is missing, unknown or malformed."""
+        saved = read_json(path)
+        if saved.get("schema") != SCHEMA:
+            raise InputError(f"is '{saved.get('schema')}', expected '{SCHEMA}'", path=path,
+                             field="schema")  # fmt: skip
+        with naming(path):
+            return from_plain(cls, saved)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,21 +221,21 @@ class Agent:
 
     def save_pretrained(self, path: Path | str) -> None:
         """Write the model folder, whole or not at all; an older one there is replaced."""
-        description = {
-            "schema": SCHEMA,
-            "model": config_name(self.config),
-            "config": to_plain(self.config),
-            "view": to_plain(self.view),
-            "vocabulary": to_plain(self.vocabulary),
-            "chunk": self.chunk,
-            "history": self.history,
-            "options": to_plain(self.options),
-            "versions": versions(),
-        }
+        description = Description(
+            schema=SCHEMA,
+            model=config_name(self.config),
+            config=to_plain(self.config),
+            view=self.view,
+            vocabulary=self.vocabulary,
+            chunk=self.chunk,
+            history=self.history,
+            options=self.options,
+            versions=versions(),
+        )
         write_folder(
             Path(path),
             {
-                CONFIG: lambda file: write_json(file, description),
+                CONFIG: lambda file: write_json(file, to_plain(description)),
                 CODEC: lambda file: write_json(file, self.codec.to_json()),
                 WEIGHTS: lambda file: write_tensors(file, self.model.state_dict()),
             },
@@ -226,26 +251,21 @@ class Agent:
         """
         folder = _model_folder(Path(path))
         verify_folder(folder)
-        saved = read_json(folder / CONFIG)
-        if saved.get("schema") != SCHEMA:
-            raise InputError(
-                f"is '{saved.get('schema')}', expected '{SCHEMA}'",
-                path=folder / CONFIG, field="schema",
-            )  # fmt: skip
-        options = from_plain(ActingOptions, saved["options"], "options")
-        if not deterministic:
-            options = ActingOptions(labels="sample", label_bias=options.label_bias)
-        codec = Codec.from_json(read_json(folder / CODEC))
-        view = from_plain(View, saved["view"], "view")
-        vocabulary = from_plain(Vocabulary, saved["vocabulary"], "vocabulary")
-        config = model_config(saved["model"], saved["config"])
-        model = config.build(shapes_for(codec, view, vocabulary, saved["chunk"], saved["history"]))
+        saved = Description.read(folder / CONFIG)
+        with naming(folder / CODEC):
+            codec = Codec.from_json(read_json(folder / CODEC))
+        with naming(folder / CONFIG):
+            config = model_config(saved.model, saved.config)
+            shapes = shapes_for(codec, saved.view, saved.vocabulary, saved.chunk, saved.history)
+            model = config.build(shapes)
         if not isinstance(model, Policy):
-            raise InputError(f"'{saved['model']}' is no policy, it cannot act", path=folder)
+            raise InputError(f"'{saved.model}' is no policy, it cannot act", path=folder)
         load_into(model, read_tensors(folder / WEIGHTS), folder / WEIGHTS)
         model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return cls(model=model, config=config, codec=codec, view=view, vocabulary=vocabulary,
-                   options=options, chunk=saved["chunk"], history=saved["history"])  # fmt: skip
+        options = saved.options if deterministic else replace(saved.options, labels="sample")
+        return cls(model=model, config=config, codec=codec, view=saved.view,
+                   vocabulary=saved.vocabulary, options=options, chunk=saved.chunk,
+                   history=saved.history)  # fmt: skip
 
 
 def _model_folder(path: Path) -> Path:

@@ -1,20 +1,21 @@
 """Our policy: look where the instruction says, foresee the next key moment, then act.
 
 Three simple parts, each with its ablation switch:
-- each camera is read by a small convolutional stack, and attention whose queries come from the
-  instruction says where in the picture the thing is (`nets.attention`);
-- from those places the policy foresees where the robot will be at the next *keyframe* (the next
-  gripper event): for a pick that is where the object will be grasped. Demonstrations label this
-  by themselves (keyframes: James & Davison, 2022), so no object positions are needed. A camera
-  that stands still gives a first forecast; one on the hand refines it;
-- the action comes from the way that is left to the keyframe, with a head for what the data is: a
-  distribution over bins for several-moded velocities, and classes for rare gripper events.
+- each camera is read by a small convolutional stack, and a map whose query comes from the
+  instruction says where in the picture the robot will be at the next *keyframe*, the next gripper
+  event: for a pick that is where the object will be grasped. Demonstrations label this by
+  themselves (keyframes: James & Davison, 2022): the place where the hand later closed, seen
+  through a calibrated camera. Without a calibration the maps still learn, from the forecast alone;
+- from these places the policy foresees the way to the keyframe: a camera that stands still gives
+  a first forecast, one on the hand refines it;
+- the action comes from the way that is left, with a head for what the data is: a distribution
+  over bins for several-moded velocities, and classes for rare gripper events.
 
 A few hundred demonstrations are easily learned by heart: where the robot *is* tells which episode
 this is. So the robot's place enters only as the way left to the forecast, a picture only as
 places in it, and colours are jittered in training.
 
-Shape letters as in models.base; N bins, E prompt embedding, F features.
+Shape letters as in models.base; N bins, E prompt embedding, F foreseen components.
 """
 
 from __future__ import annotations
@@ -25,34 +26,35 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bydemo.core.errors import InputError
 from bydemo.models.action_head import cross_entropy
 from bydemo.models.base import Batch, Losses, Policy, Prediction, Shapes
 from bydemo.nets import binned
-from bydemo.nets.attention import PromptEncoder, SpatialAttention
-from bydemo.nets.vision import PixelConv2d
+from bydemo.nets.attention import PromptedMap, PromptEncoder, landing, place_loss
+from bydemo.nets.vision import PixelConv2d, jittered
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """A policy of this kind; every field can be left out for an ablation.
+    """A policy of this kind; every part can be left out for an ablation.
 
-    width: channels of the convolutions. glimpses: attention maps a camera. hidden: units of the
-    linear layers. embedding: width of the prompt's. bins: bins a continuous component, 0 for a
-    plain regression with an L1 loss; limit: encoded action that the outermost bins stand for.
-    keyframe: weight of the forecast's loss, 0 leaves the forecast out. foresee: the fields, or
-    `field.part`s, that are foreseen, all when empty. still: cameras that don't move.
-    ignore: fields or parts that the policy does not look at. use_prompt: False hides the
-    instruction. relative: the foreseen parts enter only as the way left. jitter: largest relative
-    change of brightness and of each colour channel in training. dropout: of hidden units.
+    width: channels of the convolutions. hidden: units of the linear layers. embedding: width of
+    the prompt's. bins: bins a continuous component, 0 for a plain regression with an L1 loss;
+    limit: encoded action that the outermost bins stand for. place: weight of the maps' loss.
+    keyframe: weight of the forecasts' loss, 0 leaves the forecast out. foresee: the fields, or
+    `field.part`s, that are foreseen, all when empty. still: cameras that don't move. ignore:
+    fields or parts that the policy does not look at. use_prompt: False hides the instruction.
+    relative: the foreseen parts enter only as the way left. jitter: largest relative change of
+    brightness and of each colour channel in training. dropout: share of hidden units dropped.
     """
 
     width: int = 32
-    glimpses: int = 8
     hidden: int = 256
     embedding: int = 64
     bins: int = 21
     limit: float = 1.0
-    keyframe: float = 3.0
+    place: float = 0.5
+    keyframe: float = 1.0
     foresee: tuple[str, ...] = ()
     still: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
@@ -66,83 +68,94 @@ class Config:
         return KeyframePolicy(self, shapes)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """What is foreseen: one map a camera, log weights (B, H, W); the first and the refined way
+    (B, F) from here to the keyframe, encoded."""
+
+    maps: list[Tensor]
+    first: Tensor
+    refined: Tensor
+
+
 class KeyframePolicy(Policy):
     """See the module's text; deterministic in eval mode."""
 
     seen: Tensor
-    foreseen: Tensor
+    ahead: Tensor
+    present: Tensor
 
     def __init__(self, config: Config, shapes: Shapes) -> None:
         super().__init__()
+        names, cameras = shapes.proprioception, shapes.view.cameras
+        if not cameras:
+            raise InputError("this policy needs at least one camera", field="view.cameras")
         self.config, self.shapes = config, shapes
-        body = len(shapes.proprioception)
-        present = shapes.proprioception[-(body // shapes.history) :]
-        foreseen = _mask(present, config.foresee) if config.foresee else torch.ones(len(present))
-        hidden = _mask(shapes.proprioception, config.ignore)
-        if config.relative and config.foresee and config.keyframe > 0:
-            hidden = hidden.maximum(_mask(shapes.proprioception, config.foresee))
+        body = len(names)
+        now = names[-(body // shapes.history) :]
+        ahead = torch.nonzero(_mask(now, config.foresee or now))[:, 0]
+        hidden = _mask(names, config.ignore)
+        if config.relative and config.keyframe > 0:
+            hidden = hidden.maximum(_mask(names, config.foresee))
         self.register_buffer("seen", 1 - hidden, persistent=False)
-        self.register_buffer("foreseen", foreseen, persistent=False)
+        self.register_buffer("ahead", ahead, persistent=False)
+        self.register_buffer("present", ahead + body - len(now), persistent=False)
         self.prompt = PromptEncoder(shapes.vocabulary, shapes.prompt_length, config.embedding)
         channels = 3 if shapes.view.colour else 1
-        cameras = shapes.view.cameras
         self.eyes = nn.ModuleList(_convolutions(channels, config.width) for _ in cameras)
-        self.attention = nn.ModuleList(
-            SpatialAttention(config.width, config.embedding, config.glimpses) for _ in cameras
+        self.maps = nn.ModuleList(
+            PromptedMap(config.width, config.embedding + body) for _ in cameras
         )
-        self.places = [i for i, name in enumerate(cameras) if name in config.still]
-        self.others = [i for i, name in enumerate(cameras) if name not in config.still]
-        looked, ahead = 2 * config.glimpses, len(present)
-        self.first = _forecast(looked * len(self.places) + body, config, ahead)
-        self.refined = _forecast(looked * len(self.others) + ahead + body, config, ahead)
+        self.still = [i for i, name in enumerate(cameras) if name in config.still]
+        looked, foreseen = 3 * len(cameras), len(ahead)
+        self.first = _forecast(3 * len(self.still) + body, config, foreseen)
+        self.refine = _forecast(looked + foreseen + body, config, foreseen)
         self.outputs = shapes.continuous * max(config.bins, 1) + sum(shapes.classes)
         # Without a forecast the head has to see the places themselves.
-        inputs = ahead if config.keyframe > 0 else looked * len(cameras)
+        told = foreseen if config.keyframe > 0 else looked
         self.head = nn.Sequential(
-            *_linear(inputs + body + config.embedding, config.hidden, config.dropout),
+            *_linear(told + body + config.embedding, config.hidden, config.dropout),
             *_linear(config.hidden, config.hidden, config.dropout),
             nn.Linear(config.hidden, shapes.chunk * self.outputs),
         )
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor, Forecast]:
         """Continuous (B, K, C, N) logits or (B, K, C, 1) values, label logits (B, K, S), and the
-        first and the refined forecast (B, P/T): encoded change until the keyframe."""
+        forecast of the keyframe."""
         config, shapes = self.config, self.shapes
         body = batch["proprioception"] * self.seen
         words = self.prompt(batch["prompt"] * int(config.use_prompt))
-        looked = self._look(batch, words) if shapes.view.cameras else []
-        forecasts = self._foresee(batch, looked, body)
-        told = [forecasts[1]] if config.keyframe > 0 else looked
+        query = torch.cat([words, body], dim=-1)
+        pictures = batch["image"].chunk(len(self.eyes), dim=-1)
+        maps = [
+            attend(eye(picture), query)
+            for picture, eye, attend in zip(pictures, self.eyes, self.maps, strict=True)
+        ]
+        looked = [landing(lit) for lit in maps]
+        first, refined = self._foresee(batch["proprioception"][:, self.present], looked, body)
+        told = [refined] if config.keyframe > 0 else looked
         out = self.head(torch.cat([*told, body, words], dim=-1)).float()
         out = out.view(len(out), shapes.chunk, self.outputs)
         classes = sum(shapes.classes)
         values, logits = out.split([self.outputs - classes, classes], dim=-1)
-        return values.unflatten(-1, (shapes.continuous, -1)), logits, forecasts
+        forecast = Forecast(maps=maps, first=first, refined=refined)
+        return values.unflatten(-1, (shapes.continuous, -1)), logits, forecast
 
-    def _foresee(self, batch: Batch, looked: list[Tensor], body: Tensor) -> tuple[Tensor, Tensor]:
-        """The first forecast, of a place, less where the robot is; and that refined."""
+    def _foresee(
+        self, present: Tensor, looked: list[Tensor], body: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """What the still cameras foresee, a place less where the robot is; and that refined."""
         with torch.autocast(body.device.type, enabled=False):
-            present = batch["proprioception"][:, -len(self.foreseen) :]
-            place = self.first(torch.cat([*(looked[i] for i in self.places), body], dim=-1))
-            coarse = (place - present) * self.foreseen
-            seen = torch.cat([*(looked[i] for i in self.others), coarse, body], dim=-1)
-            return coarse, (coarse + self.refined(seen)) * self.foreseen
-
-    def _look(self, batch: Batch, words: Tensor) -> list[Tensor]:
-        """Where each camera's glimpses landed: a list of (B, N * 2)."""
-        each = batch["image"].chunk(len(self.eyes), dim=-1)
-        return [
-            attend(eye(image), words).float()
-            for image, eye, attend in zip(each, self.eyes, self.attention, strict=True)
-        ]
+            place = self.first(torch.cat([*(looked[i] for i in self.still), body], dim=-1))
+            first = place - present
+            return first, first + self.refine(torch.cat([*looked, first, body], dim=-1))
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Losses:
-        """Sums over valid chunk steps (actions) and samples (forecasts)."""
-        if self.training and self.config.jitter > 0 and "image" in batch:
-            image = jittered(batch["image"], self.config.jitter, generator)
-            batch = {**batch, "image": image}
-        values, logits, forecasts = self(batch)
+        """Sums over valid chunk steps (actions) and samples (forecast)."""
         config, valid = self.config, batch["valid"]
+        if self.training and config.jitter > 0 and "image" in batch:
+            batch = {**batch, "image": jittered(batch["image"], config.jitter, generator)}
+        values, logits, forecast = self(batch)
         if config.bins:
             numeric = binned.cross_entropy(values, batch["continuous"], config.limit)
         else:
@@ -157,32 +170,34 @@ class KeyframePolicy(Policy):
         total = (numeric_sum + label_sum) / self.shapes.chunk
         parts = {"continuous": (numeric_sum.detach(), steps), "labels": (label_sum.detach(), steps)}
         if config.keyframe > 0:
-            present = batch["proprioception"][:, -len(self.foreseen) :]
-            change = (batch["keyframe"] - present) * self.foreseen
-            coarse, ahead = (
-                functional.smooth_l1_loss(forecast, change, reduction="sum", beta=0.1)
-                for forecast in forecasts
-            )
-            total = total + config.keyframe * (coarse + ahead)
-            parts |= {"first_forecast": (coarse.detach(), count),
-                      "forecast": (ahead.detach(), count)}  # fmt: skip
+            way = batch["keyframe"][:, self.ahead] - batch["proprioception"][:, self.present]
+            missed = torch.stack(
+                [
+                    functional.smooth_l1_loss(told, way, reduction="sum", beta=0.1)
+                    for told in (forecast.first, forecast.refined)
+                ]
+            ).sum()
+            total = total + config.keyframe * missed
+            parts["keyframe"] = (missed.detach(), count)
+        if config.place > 0 and "keyframe_place" in batch:
+            lost, placed = self._place_loss(batch, forecast.maps)
+            total = total + config.place * lost
+            parts["place"] = (lost.detach(), placed)
         return Losses(total=total, count=count, parts=parts)
+
+    def _place_loss(self, batch: Batch, maps: list[Tensor]) -> tuple[Tensor, int]:
+        """The maps' cross entropy, a sum over the cameras and samples that show the place."""
+        visible, place = batch["keyframe_visible"], batch["keyframe_place"]
+        lost = sum(
+            (place_loss(lit, place[:, i]) * visible[:, i]).sum() for i, lit in enumerate(maps)
+        )
+        return torch.as_tensor(lost), int(visible.sum())
 
     def predict(self, batch: Batch) -> Prediction:
         """The mean of the bins, and the labels' logits."""
         values, logits, _ = self(batch)
         mean = binned.mean(values, self.config.limit) if self.config.bins else values[..., 0]
         return Prediction(continuous=mean, logits=logits)
-
-
-def jittered(image: Tensor, amount: float, generator: torch.Generator) -> Tensor:
-    """(B, H, W, I) uint8 with brightness and each channel scaled at random, a sample at a time."""
-    size = (len(image), 1, 1, image.shape[-1])
-    device = generator.device
-    each = torch.rand(*size, generator=generator, device=device)
-    bright = torch.rand(len(image), 1, 1, 1, generator=generator, device=device)
-    gain = (1 + amount * (2 * each - 1)) * (1 + amount * (2 * bright - 1))
-    return (image * gain).clamp_(0, 255).to(torch.uint8)
 
 
 def _forecast(inside: int, config: Config, outside: int) -> nn.Sequential:

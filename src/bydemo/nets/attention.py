@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bydemo.core.language import PAD
+from bydemo.nets.binned import two_hot
 
 
 class PromptEncoder(nn.Module):
@@ -32,42 +33,52 @@ class PromptEncoder(nn.Module):
         return functional.layer_norm(each.sum(dim=1), each.shape[-1:])
 
 
-class SpatialAttention(nn.Module):
-    """N glimpses at a feature map, each steered by a query: where in the picture they landed.
-
-    Like spatial soft-argmax (Finn et al., 2016), but the map of each keypoint is the product of
-    the features with a query made from the instruction, so the words choose the object. Only
-    coordinates come out: what a scene looked like cannot be memorised through so narrow a door.
+class PromptedMap(nn.Module):
+    """A map over the places of a picture: the product of its features with a query, so that the
+    words choose what lights up (as in Shridhar et al., 2021, for language and heatmaps).
     """
 
-    def __init__(self, channels: int, query: int, glimpses: int) -> None:
+    def __init__(self, channels: int, query: int) -> None:
         super().__init__()
-        self.glimpses = glimpses
         self.keys = nn.Conv2d(channels, channels, 1)
-        self.queries = nn.Linear(query, glimpses * channels)
+        self.query = nn.Sequential(
+            nn.Linear(query, channels), nn.ReLU(), nn.Linear(channels, channels)
+        )
         # Keys and queries of about unit size then give logits that already prefer some places:
         # from a uniform softmax over hundreds of places hardly any gradient comes.
         self.sharpness = nn.Parameter(torch.tensor(4.0))
 
     def forward(self, features: Tensor, query: Tensor) -> Tensor:
-        """(B, C, H, W) and (B, E) -> (B, N * 2): x and y in [-1, 1] of each glimpse."""
+        """(B, C, H, W) and (B, E) -> log weights (B, H, W) that sum to 1, float32.
+
+        In float32 whatever the autocast: bfloat16's 8 bits are too few for hundreds of places.
+        """
         batch, channels, height, width = features.shape
-        steer = self.queries(query).view(batch, self.glimpses, channels)
-        keys = self.keys(features).flatten(2)
-        # Coordinates need more than bfloat16's 8 bits: a softmax over 784 places in float32.
+        steer, keys = self.query(query), self.keys(features).flatten(2)
         with torch.autocast(features.device.type, enabled=False):
             steer = functional.normalize(steer.float(), dim=-1)
-            keys = functional.layer_norm(keys.float().transpose(1, 2), (channels,)).transpose(1, 2)
-            weights = torch.softmax(steer @ keys * self.sharpness, dim=-1)
-            where: Tensor = weights @ _grid(height, width, features.device)
-            return where.flatten(1)
+            keys = functional.layer_norm(keys.float().transpose(1, 2), (channels,))
+            logits = (keys @ steer[..., None])[..., 0] * self.sharpness
+            return torch.log_softmax(logits, dim=-1).view(batch, height, width)
 
 
-def _grid(height: int, width: int, device: torch.device) -> Tensor:
-    """(H * W, 2): x then y of each place, -1 at the first and 1 at the last column or row."""
-    y, x = torch.meshgrid(
-        torch.linspace(-1, 1, height, device=device),
-        torch.linspace(-1, 1, width, device=device),
-        indexing="ij",
-    )
-    return torch.stack([x, y], dim=-1).flatten(0, 1)
+def landing(log_weights: Tensor) -> Tensor:
+    """(B, H, W) -> (B, 3): the mean place, x and y in [-1, 1] (spatial soft-argmax, Finn et al.,
+    2016), and the largest weight, which says how sure the map is."""
+    height, width = log_weights.shape[1:]
+    weights = log_weights.exp()
+    x = torch.linspace(-1, 1, width, device=weights.device)
+    y = torch.linspace(-1, 1, height, device=weights.device)
+    mean = [weights.sum(1) @ x, weights.sum(2) @ y]
+    return torch.stack([*mean, weights.flatten(1).amax(1)], dim=-1)
+
+
+def place_loss(log_weights: Tensor, place: Tensor) -> Tensor:
+    """Cross entropy [nats] of a map (B, H, W) against a true place (B, 2) in [-1, 1] -> (B,).
+
+    The four cells around the place share its weight, so that their mean is the place itself.
+    """
+    height, width = log_weights.shape[1:]
+    x = two_hot(place[:, 0], width, 1.0)
+    y = two_hot(place[:, 1], height, 1.0)
+    return -torch.einsum("bhw,bh,bw->b", log_weights, y, x)

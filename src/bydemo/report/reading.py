@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,8 +78,8 @@ def read_run(folder: Path) -> Run:
         raise InputError(
             f"is {results.get('schema')!r}, expected '{SCHEMA}'", path=results_path, field="schema"
         )
-    for name in ("dataset", "training", "offline", "rollouts"):
-        if not isinstance(results.get(name, {}), Mapping):
+    for name, found in _objects(results):
+        if not isinstance(found, Mapping):
             raise InputError("is no object", path=results_path, field=name)
     best_path = folder / "best.json"
     metrics = list(read_lines(folder / "metrics.jsonl"))
@@ -91,6 +91,18 @@ def read_run(folder: Path) -> Run:
         metrics=metrics,
         best=read_json(best_path) if best_path.exists() else {},
     )
+
+
+def _objects(results: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """(dotted name, value) of everything in results that must be an object, outermost first."""
+    for name in ("dataset", "training", "offline", "rollouts"):
+        yield name, results.get(name, {})
+    for name, inside in (("offline", "candidates"), ("rollouts", "references")):
+        for label, block in results.get(name, {}).items():
+            yield f"{name}.{label}", block
+            yield f"{name}.{label}.{inside}", block.get(inside, {})
+            for who, figures in block.get(inside, {}).items():
+                yield f"{name}.{label}.{inside}.{who}", figures
 
 
 def read_runs(folders: Sequence[Path]) -> list[Run]:

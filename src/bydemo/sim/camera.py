@@ -14,6 +14,7 @@ from typing import Self
 import mujoco
 import numpy as np
 
+from bydemo.core.camera import Calibration
 from bydemo.core.errors import SimulationError, UnknownNameError
 from bydemo.sim.gl import open_context
 
@@ -101,6 +102,24 @@ def add_mount_camera(hand_body: mujoco.MjsBody) -> None:
     up = np.array([0.0, -math.cos(tilt), -math.sin(tilt)])
     quat = _camera_quaternion(forward, up)
     hand_body.add_camera(name=MOUNT, pos=list(MOUNT_POSITION), quat=quat, fovy=MOUNT_FOVY)
+
+
+def calibration(
+    model: mujoco.MjModel, data: mujoco.MjData, name: str, *,
+    frame: str, tip: np.ndarray, reported: np.ndarray, moving: bool,
+) -> Calibration:  # fmt: skip
+    """Where a camera stands in the present state, nominal (without jitter).
+
+    tip (3,): the tool's tip; reported (3,): what the robot says of its position then, in `frame`.
+    """
+    camera = data.camera(name)
+    right, up, backward = camera.xmat.reshape(3, 3).T
+    origin = tip if moving else tip - reported
+    return Calibration(
+        frame=frame, moving=moving, fov=float(model.camera(name).fovy[0]),
+        position=tuple((camera.xpos - origin).tolist()),
+        rotation=tuple(np.stack([right, -up, -backward]).ravel().tolist()),
+    )  # fmt: skip
 
 
 def use_fast_profile(spec: mujoco.MjSpec) -> None:

@@ -27,6 +27,9 @@ BACKENDS = ("egl", "osmesa", "glfw")
 _LIBRARIES = {"egl": "libEGL.so.1", "osmesa": "libOSMesa.so.8"}
 """What each back end that needs no window system loads, on Linux."""
 
+_SWITCHED_OFF = ("disable", "disabled", "off", "false", "0")
+"""What MuJoCo takes for "no drawing at all"."""
+
 CURE = "apt-get install libegl1 libgl1"
 """What makes `egl` work on Debian and Ubuntu, graphics card or not."""
 
@@ -133,6 +136,11 @@ def choose_gl() -> str:
     """
     os.environ.setdefault("LP_NUM_THREADS", "0")
     asked = os.environ.get("MUJOCO_GL")
+    if asked and asked not in (*BACKENDS, *_SWITCHED_OFF):
+        raise SimulationError(
+            f"MUJOCO_GL is '{asked}', expected one of {', '.join(BACKENDS)}; unset it, and one "
+            "that draws is looked for"
+        )
     if asked in _LIBRARIES and not _loads(_LIBRARIES[asked]):
         raise SimulationError(
             f"MUJOCO_GL is '{asked}', but the library {_LIBRARIES[asked]} is not installed; "

@@ -37,6 +37,11 @@ class DataConfig:
     validation_split: str = "validation"
     test_split: str = "test"
 
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise InputError(f"is {self.share:g}, expected more than 0 and at most 1",
+                             field="share")  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
@@ -58,11 +63,11 @@ class Experiment:
     def from_plain(cls, plain: Mapping[str, Any]) -> Experiment:
         """Rebuild from `to_plain`'s values; unknown names and fields are errors that list them."""
         for name in ("model", "data", "training"):
-            if name not in plain:
+            if not isinstance(plain.get(name), Mapping):
                 raise InputError("missing from the experiment", field=name)
         described = dict(plain["model"])
         return cls(
-            model=model_config(described.pop("name"), described),
+            model=model_config(str(described.pop("name", "")), described),
             data=from_plain(DataConfig, plain["data"], "data"),
             training=from_plain(TrainingConfig, plain["training"], "training"),
         )

@@ -13,9 +13,9 @@ import numpy as np
 from bydemo.core.errors import InputError, MismatchError
 from bydemo.core.results import versions, write_json
 from bydemo.data.source import Dataset
-from bydemo.evaluation.actors import SavedPolicy
+from bydemo.evaluation.actors import SavedPolicy, reference_actors
 from bydemo.evaluation.agent_predictions import agent_predictions
-from bydemo.evaluation.closed_loop import evaluate, task_config
+from bydemo.evaluation.closed_loop import evaluate, task_config, undrawn
 from bydemo.evaluation.offline import POLICY, JudgedSplit, export_split, judge
 from bydemo.evaluation.predictions import Predictions, read_export
 from bydemo.evaluation.worker_process import TaskConfig
@@ -78,14 +78,31 @@ def judge_offline(
         data, training_episodes(experiment.data, data), target_offset=offset
     )  # fmt: skip
     offline = dict(results.get("offline", {}))
-    for split in chosen:
-        judged = JudgedSplit.of(data, data.split(split), target_offset=offset)
+    asked = {
+        split: JudgedSplit.of(data, data.split(split), target_offset=offset) for split in chosen
+    }
+    others = {
+        split: {other.name: _other(other, split, judged) for other in beside}
+        for split, judged in asked.items()
+    }
+    for split, judged in asked.items():
         ours = agent_predictions(agent, judged, _counting(f"predicting {split}", progress))
         export_split(run / PREDICTIONS, split, judged, ours)
-        candidates = {POLICY: ours}
-        candidates |= {other.name: _other(other, split, judged) for other in beside}
-        offline[split] = judge(train, judged, candidates)
+        offline[split] = judge(train, judged, {POLICY: ours, **others[split]})
     return _save(run, results, offline=offline)
+
+
+def check_closed_loop(run: Path, tasks: Mapping[str, TaskConfig], how: Rollouts) -> None:
+    """Raise all that `judge_closed_loop` could refuse, before anything is judged: seeds that were
+    demonstrated, an unknown reference, a task of other fields than the policy's."""
+    _refuse_recorded_seeds(open_run(run)[1], how)
+    reference_actors(how.references)
+    for config in tasks.values():
+        task = undrawn(config).build()
+        try:
+            _policy(run, how).build(task)
+        finally:
+            task.close()
 
 
 def judge_closed_loop(
@@ -95,7 +112,7 @@ def judge_closed_loop(
     `results.json`."""
     _, results = open_run(run)
     _refuse_recorded_seeds(results, how)
-    actor = SavedPolicy(path=str(run), execute=how.execute, ensemble_decay=how.ensemble_decay)
+    actor = _policy(run, how)
     rollouts = dict(results.get("rollouts", {}))
     for label, task in tasks.items():
         tell = _telling(label, progress)
@@ -105,6 +122,10 @@ def judge_closed_loop(
         )  # fmt: skip
         results = _save(run, results, rollouts=rollouts)
     return results
+
+
+def _policy(run: Path, how: Rollouts) -> SavedPolicy:
+    return SavedPolicy(path=str(run), execute=how.execute, ensemble_decay=how.ensemble_decay)
 
 
 def own_tasks(results: Mapping[str, Any]) -> dict[str, TaskConfig]:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from bydemo.core.errors import InputError
+from bydemo.core.errors import BydemoError, InputError, naming
 from bydemo.core.results import SCHEMA, read_json, versions, write_json
 from bydemo.data.source import Dataset
 from bydemo.models.agent import Agent
 from bydemo.models.base import Policy
 from bydemo.studies.experiment import Experiment
 from bydemo.studies.prepare import Prepared, prepare
+from bydemo.training.checkpoint import CHECKPOINTS, CheckpointFolder
 from bydemo.training.loop import TrainingResult, Update, train
+from bydemo.training.record import METRICS
 
 RUN_SCHEMA = "bydemo.run/1"
 CONFIG, RESULTS, MODEL = "config.json", "results.json", "model"
@@ -30,32 +33,56 @@ def train_run(
     run: Path,
     *,
     recipe: str,
-    resume: bool = False,
+    resume: bool | str = False,
     trackers: Sequence[str] = (),
     on_update: Callable[[Update], None] | None = None,
 ) -> TrainingResult:
     """Train into the folder `run`; afterwards `Agent.from_pretrained(run)` acts.
 
-    A run folder that exists is refused, unless `resume` goes on with it; then experiment and
-    dataset must be the ones that it was started with.
+    A run folder that exists is refused, unless `resume` goes on with it, from its newest
+    checkpoint or the one named; then experiment and dataset must be the ones that it was started
+    with. A run that was killed before its first
+    checkpoint is begun again, and one that fails before it leaves nothing behind.
     """
+    if run.exists() and not run.is_dir():
+        raise InputError("is a file, expected a folder for the run", path=run)
     description = describe(experiment, dataset, recipe)
     if resume:
-        _check_same(read_json(run / CONFIG), description, run)
+        _check_same(_read(run / CONFIG, RUN_SCHEMA, ("experiment", "dataset")), description, run)
     elif (run / CONFIG).exists():
         raise InputError("already holds a run; resume it or choose another folder", path=run)
+    begun = bool(CheckpointFolder(run / CHECKPOINTS).names())
+    going_on = resume if begun or isinstance(resume, str) else False
     prepared = prepare(experiment.data, dataset)
-    if not resume:
-        write_json(run / CONFIG, description)
     # Before the model is built, so that its initial weights are a function of the seed too.
     torch.manual_seed(experiment.training.seed)
     model = experiment.model.build(prepared.shapes)
-    result = train(model, prepared.train, prepared.validation, experiment.training, run,
-                   resume=resume, trackers=trackers, on_update=on_update)  # fmt: skip
+    with _nothing_unless_saved(run):
+        if not going_on:
+            write_json(run / CONFIG, description)
+        result = train(model, prepared.train, prepared.validation, experiment.training, run,
+                       resume=going_on, trackers=trackers, on_update=on_update)  # fmt: skip
     if isinstance(model, Policy):
         agent_of(experiment, prepared, model).save_pretrained(run / MODEL)
     write_json(run / RESULTS, first_results(run, description, dataset, prepared, result))
     return result
+
+
+@contextmanager
+def _nothing_unless_saved(run: Path) -> Iterator[None]:
+    """After an error without any checkpoint there is nothing to go on with: clear it away."""
+    made = [folder for folder in (run, *run.parents) if not folder.exists()]
+    try:
+        yield
+    except (BydemoError, OSError):
+        if not CheckpointFolder(run / CHECKPOINTS).names():
+            for name in (CONFIG, METRICS):
+                with suppress(OSError):
+                    (run / name).unlink()
+            for folder in (run / CHECKPOINTS, *made):
+                with suppress(OSError):  # not there, or somebody else's files are in it
+                    folder.rmdir()
+        raise
 
 
 def describe(experiment: Experiment, dataset: Dataset, recipe: str) -> dict[str, Any]:
@@ -120,16 +147,31 @@ def first_results(
 
 
 def open_run(run: Path) -> tuple[Experiment, dict[str, Any]]:
-    """The experiment of a run folder, and its results so far."""
-    description = read_json(run / CONFIG)
-    if description.get("schema") != RUN_SCHEMA:
-        raise InputError(
-            f"is '{description.get('schema')}', expected '{RUN_SCHEMA}'",
-            path=run / CONFIG, field="schema",
-        )  # fmt: skip
+    """The experiment of a run folder, and its results so far; an InputError names the file and
+    the field that is missing or malformed."""
+    if not run.is_dir():
+        raise InputError("no such run folder", path=run)
+    description = _read(run / CONFIG, RUN_SCHEMA, ("experiment",))
     if not (run / RESULTS).exists():
         raise InputError("training has not finished here; go on with train --resume", path=run)
-    return Experiment.from_plain(description["experiment"]), read_json(run / RESULTS)
+    results = _read(run / RESULTS, SCHEMA, ("dataset", "training", "offline", "rollouts"))
+    for name in ("path", "fingerprint"):
+        if not isinstance(results["dataset"].get(name), str):
+            raise InputError("missing", path=run / RESULTS, field=f"dataset.{name}")
+    with naming(run / CONFIG):
+        return Experiment.from_plain(description["experiment"]), results
+
+
+def _read(path: Path, schema: str, objects: Sequence[str]) -> dict[str, Any]:
+    """A JSON file of this schema that holds these objects."""
+    found = read_json(path)
+    if found.get("schema") != schema:
+        raise InputError(f"is '{found.get('schema')}', expected '{schema}'", path=path,
+                         field="schema")  # fmt: skip
+    for name in objects:
+        if not isinstance(found.get(name), dict):
+            raise InputError("missing or no object", path=path, field=name)
+    return found
 
 
 def open_dataset(results: dict[str, Any], path: Path | None = None) -> Dataset:
@@ -141,10 +183,10 @@ def open_dataset(results: dict[str, Any], path: Path | None = None) -> Dataset:
 
 
 def _check_same(saved: dict[str, Any], ours: dict[str, Any], run: Path) -> None:
-    if saved["dataset"]["fingerprint"] != ours["dataset"]["fingerprint"]:
+    if saved["dataset"].get("fingerprint") != ours["dataset"]["fingerprint"]:
         raise InputError("was started with other data; it cannot be resumed with these", path=run)
     for name in ("model", "data"):
-        if saved["experiment"][name] != ours["experiment"][name]:
+        if saved["experiment"].get(name) != ours["experiment"][name]:
             raise InputError(
                 "differs from what the run was started with; start a new run",
                 path=run / CONFIG, field=f"experiment.{name}",

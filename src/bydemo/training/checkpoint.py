@@ -30,6 +30,8 @@ MODEL, AVERAGE, OPTIMISER, STATE = (
     "optimizer.safetensors",
     "state.json",
 )
+CHECKPOINTS = "checkpoints"
+"""Folder of a run's checkpoints."""
 _NAME = re.compile(r"epoch-\d{4,}(-step-\d{7,})?")
 
 

@@ -28,6 +28,7 @@ from bydemo.models.base import Trainable, parameter_count
 from bydemo.nets.weights import load_into
 from bydemo.training.averaging import WeightAverage
 from bydemo.training.checkpoint import (
+    CHECKPOINTS,
     Best,
     CheckpointFolder,
     TrainingState,
@@ -94,7 +95,7 @@ class _Run:
         self.steps = config.epochs * self.share.steps
         self.stepper = Stepper(model, config, self.accelerator, self.steps)
         self.average = WeightAverage(model, config.ema) if config.ema else None
-        self.folder = CheckpointFolder(path / "checkpoints")
+        self.folder = CheckpointFolder(path / CHECKPOINTS)
         self.record = Record(path, config.epochs, self.steps, on_update, main=self.main)
         self.rate = Rate()
         self.state, self.totals, self.stop = TrainingState(), Totals(), StopRequest()

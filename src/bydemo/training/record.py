@@ -12,6 +12,8 @@ from bydemo.training.checkpoint import TrainingState
 from bydemo.training.totals import Totals
 from bydemo.training.tracking import Detached, MetricsFile, start_tracker
 
+METRICS = "metrics.jsonl"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Update:
@@ -64,7 +66,7 @@ class Record:
         self.run_dir, self.epochs, self.steps, self.main = run_dir, epochs, steps, main
         self._on_update = on_update
         self._validation: float | None = None
-        self._metrics = MetricsFile(run_dir / "metrics.jsonl")
+        self._metrics = MetricsFile(run_dir / METRICS)
         self._trackers: list[Detached] = []
 
     def start(self, step: int, trackers: Sequence[str], config: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from bydemo.core.errors import UnknownNameError
+from bydemo.core.errors import InputError, UnknownNameError
 from bydemo.core.results import append_line, read_lines, write_bytes
 
 Row = Mapping[str, Any]
@@ -42,7 +42,11 @@ class MetricsFile:
 
     def rewind(self, step: int) -> None:
         """Forget rows after `step`: a resumed run writes them again."""
-        rows = [row for row in read_lines(self.path) if row["step"] <= step]
+        rows = list(read_lines(self.path))
+        for number, row in enumerate(rows):
+            if not isinstance(row.get("step"), int):
+                raise InputError(f"line {number + 1} has none", path=self.path, field="step")
+        rows = [row for row in rows if row["step"] <= step]
         write_bytes(self.path, "".join(json.dumps(row) + "\n" for row in rows).encode())
 
     def log(self, row: Row) -> None:

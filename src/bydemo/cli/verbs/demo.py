@@ -59,7 +59,7 @@ def commands(given: Arguments) -> Iterator[list[str]]:
                "--episodes", str(given.episodes), *again]  # fmt: skip
         yield ["inspect", str(data)]
     if not (trained / "results.json").exists():
-        again = ["--resume"] if (trained / "best.json").exists() else []
+        again = ["--resume"] if (trained / "config.json").exists() else []
         yield ["train", given.recipe, str(data), "--run", str(trained),
                "--training.minutes", f"{given.minutes:g}", *again]  # fmt: skip
     yield ["evaluate", str(trained), "--rollouts", str(given.rollouts)]

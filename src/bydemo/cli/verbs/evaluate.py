@@ -52,21 +52,28 @@ def run(words: Sequence[str]) -> int:
     from bydemo.sim.gl import choose_gl, require_gl
 
     choose_gl()
-    from bydemo.studies.judging import Rollouts, judge_closed_loop, judge_offline
+    from bydemo.studies.judging import (
+        Rollouts,
+        check_closed_loop,
+        judge_closed_loop,
+        judge_offline,
+    )
 
+    how = Rollouts(
+        n=given.rollouts, first_seed=given.first_seed, workers=given.workers,
+        references=given.references, clips=given.clips, execute=given.execute,
+        ensemble_decay=given.ensemble_decay,
+    )  # fmt: skip
+    chosen = _tasks(given) if given.rollouts > 0 else {}
+    if chosen:
+        require_gl()
+        check_closed_loop(given.run, chosen, how)
     with progress("judging") as update:
-        results = judge_offline(
+        judge_offline(
             given.run, given.splits, dataset=given.dataset, beside=given.beside,
             progress=lambda what, done, total: update(done, total, what),
         )  # fmt: skip
-    chosen = _tasks(given, results) if given.rollouts > 0 else {}
     if chosen:
-        require_gl()
-        how = Rollouts(
-            n=given.rollouts, first_seed=given.first_seed, workers=given.workers,
-            references=given.references, clips=given.clips, execute=given.execute,
-            ensemble_decay=given.ensemble_decay,
-        )  # fmt: skip
         with progress("acting", "episodes") as update:
             judge_closed_loop(
                 given.run, chosen, how, lambda what, done, total: update(done, total, what)
@@ -76,9 +83,11 @@ def run(words: Sequence[str]) -> int:
     return 0
 
 
-def _tasks(given: Arguments, results: Mapping[str, Any]) -> dict[str, Any]:
+def _tasks(given: Arguments) -> dict[str, Any]:
     from bydemo.studies.judging import own_tasks, variants
+    from bydemo.studies.run import open_run
 
+    _, results = open_run(given.run)
     if given.task is None:
         return own_tasks(results)
     return variants(given.task, load_leaf(TASKS, "task", given.task).Config())
@@ -117,7 +126,10 @@ def _show(folder: Path) -> None:
 
 
 def _rate(block: Mapping[str, Any]) -> list[str]:
-    low, high = 100 * block["low"], 100 * block["high"]
-    reasons = ", ".join(f"{reason} {count}" for reason, count in block["reasons"].items())
-    n = f"{block['successes']} of {block['n']} ({100 * block['rate']:.0f} %)"
-    return [n, f"{low:.0f} to {high:.0f} %", reasons]
+    from bydemo.report.rates import bounds
+
+    low, high = bounds(block) or (0.0, 1.0)
+    successes, n = block.get("successes", 0), block.get("n", 0)
+    reasons = ", ".join(f"{why} {count}" for why, count in block.get("reasons", {}).items())
+    rate = f" ({100 * successes / n:.0f} %)" if n else ""
+    return [f"{successes} of {n}{rate}", f"{100 * low:.0f} to {100 * high:.0f} %", reasons]

@@ -27,6 +27,7 @@ class Arguments:
     dataset: folder of the dataset, as `record` or `convert` wrote it.
     run: folder for checkpoints, figures and the trained model; runs/<recipe> unless given.
     resume: go on from the newest checkpoint of the run folder.
+    checkpoint: go on from this one instead, e.g. epoch-0003; later ones are removed.
     track: send figures elsewhere too: tensorboard, wandb (offline), wandb-online.
     """
 
@@ -34,6 +35,7 @@ class Arguments:
     dataset: Positional[Path]
     run: Path | None = None
     resume: bool = False
+    checkpoint: str | None = None
     track: tuple[str, ...] = ()
 
 
@@ -58,7 +60,8 @@ def run(words: Sequence[str]) -> int:
     try:
         with progress(f"training {recipe}", "steps") as update:
             result = train_run(
-                experiment, dataset, folder, recipe=recipe, resume=given.resume,
+                experiment, dataset, folder, recipe=recipe,
+                resume=given.checkpoint or given.resume,
                 trackers=given.track, on_update=lambda now: update(now.step, now.steps, _how(now)),
             )  # fmt: skip
     except SystemExit:
@@ -73,8 +76,11 @@ def _say_how_to_go_on(folder: Path, words: Sequence[str], resumed: bool) -> None
     if not any((folder / "checkpoints").glob("*")):
         note("Stopped before anything was saved.")
         return
-    again = shlex.join(["bydemo", "train", *words, *([] if resumed else ["--resume"])])
-    note(f"Stopped and saved. Go on with: {again}")
+    again = [*words, *([] if resumed else ["--resume"])]
+    if "--checkpoint" in again:  # it would go back there once more
+        at = again.index("--checkpoint")
+        again[at : at + 2] = []
+    note(f"Stopped and saved. Go on with: {shlex.join(['bydemo', 'train', *again])}")
 
 
 def _spec(path: Path | None) -> Spec:

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bydemo.core.errors import InputError, SimulationError, UnknownNameError
-from bydemo.core.fields import Field, Part
+from bydemo.core.fields import Field, Part, Spec
 from bydemo.core.jaco_play import CONTROL_RATE, IMAGE_SIZE, SPEED_LIMIT, jaco_play_spec
 from bydemo.sim import kitchen
-from bydemo.sim.camera import FAST_PROFILE, FRONT, MOUNT, Cameras
+from bydemo.sim.camera import FAST_PROFILE, FRONT, MOUNT, Cameras, calibration
 from bydemo.sim.expert import Motion, PlanFollower, Touch, Vector
 from bydemo.sim.jaco_arm import OPEN, JacoArm
 from bydemo.sim.kitchen_objects import OBJECTS
@@ -35,6 +35,8 @@ _CARRY_CLEARANCE = 0.075
 """[m] under a carried object: the tallest thing on the table is a cup of 0.056 m."""
 _DRIFT_MEMORY = 0.8
 """Share of the drift that is left after one step: it lasts about half a second."""
+_MEASURED_AT = np.array([-0.1, -0.43, 0.15])
+"""[m] the pinch in the middle of the workspace, where the hand camera's pose is measured."""
 _PICTURES = {FRONT: "front_cam", MOUNT: "mount_cam"}
 
 
@@ -114,13 +116,13 @@ class JacoPickPlace(Task):
     def __init__(self, config: Config) -> None:
         self.config = config
         self.max_steps = config.max_steps
-        self.data_spec = jaco_play_spec(_annotation())
-        self.observation_space = space_of(self.data_spec.observation)
-        self.action_space = action_space_of(self.data_spec.action)
         self.instruction = ""
         self._model = compile_scene()
         self._data = mujoco.MjData(self._model)
         self._arm = JacoArm(self._model, self._data)
+        self.data_spec = self._spec()
+        self.observation_space = space_of(self.data_spec.observation)
+        self.action_space = action_space_of(self.data_spec.action)
         self._look = Look(self._model)
         self._cameras = Cameras(self._model) if config.pictures else None
         self._layout: Layout | None = None
@@ -223,6 +225,21 @@ class JacoPickPlace(Task):
         }
 
     # ----------------------------------------------------------------- inside
+
+    def _spec(self) -> Spec:
+        """The recordings' fields, with the cameras' nominal places measured in this model."""
+        self._arm.reset(_MEASURED_AT)
+        mujoco.mj_forward(self._model, self._data)
+        plain = jaco_play_spec(_annotation())
+        observation = dict(plain.observation)
+        for camera, name in _PICTURES.items():
+            calibrated = calibration(
+                self._model, self._data, camera, moving=camera == MOUNT,
+                frame="ee_position.position", tip=self._arm.pinch_position(),
+                reported=self._arm.proprioception()["ee_position"][:3],
+            )  # fmt: skip
+            observation[name] = replace(observation[name], camera=calibrated)
+        return replace(plain, observation=observation)
 
     def plan(self, aim: Vector) -> Motion:
         """What the expert would do now, with its aim off by `aim` (3,) [m]."""

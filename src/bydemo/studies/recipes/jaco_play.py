@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 
-from bydemo.core.errors import InputError
 from bydemo.core.fields import Spec
 from bydemo.core.images import View
 from bydemo.models import behavior_cloning, keyframe_policy, proprioception
 from bydemo.studies.experiment import DataConfig, Experiment
+from bydemo.studies.views import all_cameras
 from bydemo.training.config import TrainingConfig
 
 
@@ -19,7 +19,7 @@ def baseline(spec: Spec) -> Experiment:
     """The reference's first model: two grey cameras and 15 numbers, Adam 1e-3, 10 epochs."""
     return Experiment(
         model=behavior_cloning.Config(),
-        data=DataConfig(view=_view(spec, size=224, colour=False)),
+        data=DataConfig(view=all_cameras(spec, size=224, colour=False)),
         training=TrainingConfig(
             epochs=10, batch_size=64, learning_rate=1e-3, adam_eps=1e-4, seed=1
         ),
@@ -54,21 +54,12 @@ def ours(spec: Spec) -> Experiment:
             foresee=_places(spec),
             still=("front_cam",),
         ),
-        data=DataConfig(view=_view(spec, size=112, colour=True), keyframes=True),
+        data=DataConfig(view=all_cameras(spec, size=112, colour=True), keyframes=True),
         training=TrainingConfig(
             epochs=30, batch_size=64, learning_rate=1e-3, schedule="cosine", warmup=200,
             optimiser="adamw", weight_decay=1e-2, clip=1.0, precision="bf16", ema=0.999,
         ),
     )  # fmt: skip
-
-
-def _view(spec: Spec, *, size: int, colour: bool) -> View:
-    """All cameras at the largest size up to `size` that divides their height and width."""
-    shapes = {spec.observation[name].shape for name in spec.cameras}
-    if not shapes:
-        raise InputError("the dataset has no camera; try the recipe 'blind'", field="observation")
-    fits = [n for n in range(1, size + 1) if all(h % n == w % n == 0 for h, w, _ in shapes)]
-    return View(cameras=spec.cameras, size=max(fits), colour=colour)
 
 
 def _rates(spec: Spec) -> tuple[str, ...]:
