@@ -227,7 +227,7 @@ def test_a_key_of_the_hdf5(refuse: Refuse, here: Path, key: str, value: Any, sai
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda i: i["features"].pop("action"), "field 'action'"),
+        (lambda i: i["features"].pop("action"), "field 'features.action': missing"),
         (lambda i: i.update(total_episodes=0), "field 'total_episodes'"),
         (lambda i: i.update(codebase_version="v9.0"), "field 'codebase_version'"),
     ],
@@ -283,6 +283,11 @@ def test_a_bad_action_in_a_dataset(
     refuse("train blind data --run new", said)
 
 
+def test_a_bad_observation_in_a_dataset(refuse: Refuse, here: Path) -> None:
+    change_values(here / "data", "observation.pose", 13, 1, np.inf)
+    refuse("train blind data --run new", "data, field 'pose': is not finite at step 1 of episode 2")
+
+
 def test_a_field_missing_from_a_manifest(refuse: Refuse, here: Path) -> None:
     def spoil(manifest: dict[str, Any]) -> None:
         del manifest["spec"]["action"]
@@ -303,7 +308,8 @@ def test_a_split_that_is_not_there(refuse: Refuse) -> None:
 
 def test_a_dataset_of_another_robot(refuse: Refuse) -> None:
     refuse("convert jaco_play data out --write", "data and Jaco Play do not match:",
-           "observation 'ee_position' exists only in Jaco Play", "action: shape (3,) against (4,)")  # fmt: skip
+           "observation 'ee_position' exists only in Jaco Play",
+           "action: shape (3,) against (4,)")  # fmt: skip
 
 
 def test_a_task_of_another_robot(refuse: Refuse, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -345,6 +351,8 @@ def test_a_dataset_without_a_camera_for_a_recipe_with_one(refuse: Refuse) -> Non
         ("train blind data --training.epochs 0", "field 'epochs': 0 is not valid: expected at lea"),
         ("train blind data --data.chunk 0", "field 'chunk': is 0, expected at least 1"),
         ("train blind data --data.share 0", "field 'share': is 0, expected more than 0"),
+        ("train ours data --run new --model.ignore psoe", "no part of the proprioception named 'p"),
+        ("train blind data --run new --model.dropout 2", "field 'model': dropout probability has"),
         ("train blind data --run new --track wanbd", "no tracker named 'wanbd'. Did you mean 'wan"),
     ],
 )

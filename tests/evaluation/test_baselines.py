@@ -45,3 +45,72 @@ def test_a_class_the_training_steps_lack_is_not_impossible(splits):
     )
     for name in ("majority", "copy previous", "linear on proprioception"):
         assert np.isfinite(known[name].log_probabilities[0]).all(), name
+
+
+def arm(episodes: int = 20, length: int = 50, seed: int = 0):
+    """Places of a smooth two-joint swing, with speeds as actions and one timed switch."""
+    generator = np.random.default_rng(seed)
+    step = np.tile(np.arange(length), episodes)
+    rate = np.repeat(generator.uniform(0.5, 2.0, (episodes, 2)), length, axis=0) / 10
+    place = np.sin(
+        rate * step[:, None] + np.repeat(generator.uniform(0, 6, (episodes, 2)), length, 0)
+    )
+    speed = np.zeros_like(place)
+    speed[1:] = np.diff(place, axis=0)
+    speed[step == 0] = speed[np.flatnonzero(step == 0) + 1]
+    label = (step >= 30).astype(float)
+    steps = Steps.of(point_task.SPEC.action, np.repeat(np.arange(episodes), length), step,
+                     np.concatenate([speed, label[:, None]], axis=1))  # fmt: skip
+    return steps, place
+
+
+def evidence_of(steps, place, recent):
+    rows = np.arange(len(steps))
+    past = np.maximum(rows[:, None] - np.arange(recent)[::-1], (rows - steps.step)[:, None])
+    return baselines.Evidence(step=steps.step, recent=place[past],
+                              previous_continuous=np.roll(steps.continuous, 1, axis=0),
+                              previous_labels=np.roll(steps.labels, 1, axis=0))  # fmt: skip
+
+
+def r2(said, steps, mask=slice(None)):
+    truth = steps.continuous[mask]
+    left = ((said.continuous[mask] - truth) ** 2).sum()
+    return 1 - left / ((truth - truth.mean(axis=0)) ** 2).sum()
+
+
+def test_two_steps_tell_the_speed_that_one_does_not():
+    steps, place = arm()
+    known = evidence_of(steps, place, 4)
+    found = baselines.all_baselines(point_task.SPEC.action, steps, known, known)
+    assert r2(found["linear on proprioception"], steps) < 0.3
+    assert r2(found["linear on two steps"], steps) > 0.9
+    assert r2(found["linear on 4 steps, jumps cut off"], steps) > 0.95
+    assert list(found)[-1] == "copy previous"
+
+
+def test_left_over_first_readings_spoil_a_fit_but_not_with_jumps_cut_off():
+    steps, place = arm(episodes=200)
+    first = np.flatnonzero(steps.step == 0)
+    place[first[::40]] += 5.0
+    known = evidence_of(steps, place, 2)
+    found = baselines.all_baselines(point_task.SPEC.action, steps, known, known)
+    later = steps.step > 1
+    assert r2(found["linear on two steps"], steps, later) < 0.8
+    assert r2(found["linear on 2 steps, jumps cut off"], steps, later) > 0.95
+
+
+def test_changes_are_told_newest_first():
+    steps, place = arm(episodes=1, length=10)
+    told = baselines.changes(evidence_of(steps, place, 4), 3)
+    np.testing.assert_allclose(told[5], [*place[5], *(place[5] - place[4]), *(place[4] - place[3])])
+    np.testing.assert_array_equal(told[0, 2:], 0)
+
+
+def test_the_clock_knows_a_routine_and_nothing_else():
+    steps, _ = arm()
+    said = baselines.by_the_clock(point_task.SPEC.action, steps, np.array([0, 29, 30, 49, 400]))
+    assert said.labels[:, 0].tolist() == [0, 0, 1, 1, 1]
+    here = steps.step == 29
+    np.testing.assert_allclose(said.continuous[1], steps.continuous[here].mean(axis=0))
+    np.testing.assert_array_equal(said.continuous[4], said.continuous[3])
+    np.testing.assert_allclose(np.exp(said.log_probabilities[0]).sum(axis=1), 1)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tests.data.inspection.recordings import arrays, write
 
+from bydemo.core.errors import InputError
 from bydemo.core.results import read_json
 from bydemo.data.formats import lerobot
 from bydemo.data.source import Dataset
@@ -75,6 +76,37 @@ def test_problems_come_first_and_name_the_episodes(tmp_path: Path) -> None:
     assert "Episodes 0, 3 have exactly the same actions." in problems
     assert "action velocity 0 spans" in problems
     assert "beyond its limits -1 to 1" in problems
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "problem"),
+    [
+        (0, np.nan, "action velocity 0 is not finite 1 times."),
+        (2, np.nan, "holds 1 values that are no class."),
+        (2, 7, "holds 1 values that are no class."),
+        (2, -1, "holds 1 values that are no class."),
+    ],
+)
+def test_values_that_spoil_every_fit_are_found_instead(
+    tmp_path: Path, column: int, value: float, problem: str
+) -> None:
+    dataset = write(tmp_path / "d", [arrays(seed, 20) for seed in range(5)])
+    actions = np.array(dataset.action)
+    actions[23, column] = value
+    actions.tofile(dataset.file("action"))
+    facts = inspect_dataset(Dataset.open(dataset.path)).facts
+    assert problem in texts(facts, "problem")
+    assert facts["predictability"] is None
+    assert "How well the actions can be predicted was left out" in texts(facts, "note")
+
+
+def test_a_component_that_is_never_finite_is_named(tmp_path: Path) -> None:
+    dataset = write(tmp_path / "d", [arrays(seed, 20) for seed in range(5)])
+    actions = np.array(dataset.action)
+    actions[:, 1] = np.nan
+    actions.tofile(dataset.file("action"))
+    with pytest.raises(InputError, match=r"/d, field 'action': is not finite in any step"):
+        inspect_dataset(Dataset.open(dataset.path))
 
 
 def test_the_facts_are_plain_json(tmp_path: Path) -> None:

@@ -42,7 +42,8 @@ def test_the_entry_holds_policy_baselines_differences_and_slices(tmp_path, split
     assert found["episodes"] == len(set(judged.steps.episode))
     assert found["steps"] == len(judged.steps)
     names = {"policy", "proprioception only", "majority", "mean action", "copy previous",
-             "linear on proprioception"}  # fmt: skip
+             "by the clock", "linear on proprioception", "linear on two steps",
+             "linear on 2 steps, jumps cut off"}  # fmt: skip
     assert set(found["candidates"]) == names
     assert set(found["history_free"]) == names - {"copy previous"}
     assert "velocity.rmse" not in found["candidates"]["majority"]

@@ -163,12 +163,8 @@ class Batches:
         whole = good.all(axis=1)
         if whole.all():
             return
-        step, starts = int(np.argmin(whole)), self.dataset.starts
-        episode = int(np.searchsorted(starts, step, side="right")) - 1
-        raise InputError(
-            f"{problem} at step {step - int(starts[episode])} of episode {episode}",
-            path=self.dataset.path, field=field,
-        )  # fmt: skip
+        where = self.dataset.place(int(np.argmin(whole)))
+        raise InputError(f"{problem} at {where}", path=self.dataset.path, field=field)
 
 
 def order(samples: int, seed: int, epoch: int) -> Rows:

@@ -106,6 +106,11 @@ class Dataset:
         """The file that holds an array."""
         return self.path / self._layouts[name].file
 
+    def place(self, step: int) -> str:
+        """E.g. `step 3 of episode 7`: a row of the arrays as messages name it."""
+        episode = int(np.searchsorted(self.starts, step, side="right")) - 1
+        return f"step {step - int(self.starts[episode])} of episode {episode}"
+
     def row_bytes(self, name: str) -> int:
         """Bytes of one row of an array."""
         return self._layouts[name].row_bytes

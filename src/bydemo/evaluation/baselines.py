@@ -37,17 +37,22 @@ _SMOOTHING = 0.5
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Evidence:
-    """What a baseline may know of N steps: the raw proprioception and the previous action.
+    """What a baseline may know of N steps: time, raw proprioception and the previous action.
 
-    recent: (N, T, P) the proprioception of the last T steps, oldest first, an episode's first step
-    repeated where there is no earlier one; previous: continuous (N, C) and labels (N, G) of the
-    expert's action one step before; has_previous (N,) False on an episode's first step.
+    step: (N,) number of the step in its episode; recent: (N, T, P) the proprioception of the last
+    T steps, oldest first, an episode's first step repeated where there is no earlier one;
+    previous: continuous (N, C) and labels (N, G) of the expert's action one step before.
     """
 
+    step: Ints
     recent: Floats
     previous_continuous: Floats
     previous_labels: Ints
-    has_previous: NDArray[np.bool_]
+
+    @property
+    def has_previous(self) -> NDArray[np.bool_]:
+        """(N,) False on an episode's first step."""
+        return self.step > 0
 
     @property
     def proprioception(self) -> Floats:
@@ -58,20 +63,20 @@ class Evidence:
     @property
     def steps(self) -> int:
         """Steps of proprioception (T)."""
-        return self.recent.shape[1]
+        return int(self.recent.shape[1])
 
 
 def all_baselines(
-    field: Field, train: Steps, train_evidence: Evidence, judged: Steps, evidence: Evidence
+    field: Field, train: Steps, train_evidence: Evidence, evidence: Evidence
 ) -> dict[str, Predictions]:
-    """Baseline name -> what it says for each of the `judged` steps; their actions stay unseen."""
-    rows = len(judged)
+    """Baseline name -> what it says for each step of `evidence`."""
+    rows = len(evidence.step)
     found: dict[str, Predictions] = {}
     if train.labels.shape[1]:
         found[MAJORITY] = majority(field, train, rows)
     if train.continuous.shape[1]:
         found[MEAN_ACTION] = mean_action(train, rows)
-    found[CLOCK] = by_the_clock(field, train, judged.step)
+    found[CLOCK] = by_the_clock(field, train, evidence.step)
     if evidence.proprioception.shape[1]:
         known, asked = train_evidence, evidence
         found[LINEAR] = linear(field, train, known.proprioception, asked.proprioception)

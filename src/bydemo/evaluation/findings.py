@@ -15,6 +15,7 @@ MANY_IDLE = 0.2
 MANY_SATURATED = 0.2
 MANY_STALLED = 0.01
 MANY_NEAR = 0.5
+MANY_FIRST_JUMPS = 0.05
 UNEVEN_CLOCK = 0.02
 FREE_R2 = 0.9
 FREE_ACCURACY = 0.95
@@ -41,6 +42,13 @@ def findings(facts: Mapping[str, Any]) -> list[Finding]:
     ]
     order: tuple[Level, ...] = ("problem", "warning", "note")
     return sorted(found, key=lambda f: order.index(f.level))
+
+
+def is_sound(facts: Mapping[str, Any]) -> bool:
+    """Is every observed number and action finite, and every label of the action a known class?"""
+    seen = [v for v in facts["values"] if not v["array"].startswith("annotation.")]
+    labels = [label for label in facts["labels"] if label["array"] == "action"]
+    return not any(v["missing"] for v in seen) and not any(found["outside"] for found in labels)
 
 
 Found = Iterator[tuple[Level, str]]
@@ -162,6 +170,14 @@ def _motion(facts: Mapping[str, Any]) -> Found:
         )
     if idle and idle["episodes_all_idle"]:
         yield "problem", f"{idle['episodes_all_idle']} episodes hold no command to move."
+    readings = motion["first_readings"]
+    if readings and len(readings["jumping"]) > MANY_FIRST_JUMPS * readings["episodes"]:
+        yield (
+            "warning",
+            f"In {len(readings['jumping'])} of {readings['episodes']} episodes the first reading "
+            f"lies far from all that follow (episodes {_listed(readings['jumping'])}): it is left "
+            "over from before, and a speed told from it is wrong.",
+        )
     if spikes and spikes["count"]:
         first = spikes["listed"][0]
         yield (
@@ -203,6 +219,8 @@ def _cameras(facts: Mapping[str, Any]) -> Found:
 def _free(facts: Mapping[str, Any]) -> Found:
     """What copying or a linear map already gets, and so is no proof of learning."""
     predicted = facts.get("predictability")
+    if not is_sound(facts):
+        yield "note", "How well the actions can be predicted was left out: mend the values first."
     if not predicted:
         return
     candidates = predicted["candidates"]

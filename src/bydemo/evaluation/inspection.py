@@ -17,7 +17,7 @@ from bydemo.core.results import versions, write_json
 from bydemo.data.inspection.samples import Strip, camera_strips, chosen_episodes
 from bydemo.data.inspection.survey import survey_dataset
 from bydemo.data.source import Dataset
-from bydemo.evaluation.findings import findings
+from bydemo.evaluation.findings import findings, is_sound
 from bydemo.evaluation.offline import JudgedSplit, judge
 
 HELD_OUT: Final = 0.2
@@ -40,7 +40,7 @@ def inspect_dataset(
 ) -> Inspection:
     """Look at everything once; progress(frames done, of how many)."""
     facts = survey_dataset(dataset, progress)
-    facts["predictability"] = predictability(dataset)
+    facts["predictability"] = predictability(dataset) if is_sound(facts) else None
     facts["findings"] = [f.to_json() for f in findings(facts)]
     facts["versions"] = versions()
     return Inspection(facts=facts, strips=tuple(camera_strips(dataset, chosen_episodes(dataset))))

@@ -77,8 +77,8 @@ class JudgedSplit:
             dataset=dataset, episodes=tuple(episodes), target_offset=target_offset, row=row,
             steps=Steps.of(spec.action, index, step, action[row + target_offset]),
             evidence=Evidence(
-                recent=known.astype(np.float64), previous_continuous=before.continuous,
-                previous_labels=before.labels, has_previous=step > 0,
+                step=step, recent=known.astype(np.float64), previous_continuous=before.continuous,
+                previous_labels=before.labels,
             ),
             instructions=tuple(r.instruction for r, n in kept for _ in range(n)),
         )  # fmt: skip
@@ -101,9 +101,7 @@ def judge(
     spec = judged.dataset.spec
     referee = Judge.of(spec.action, train.dataset.action[train.row])
     everyone = dict(candidates)
-    everyone |= all_baselines(
-        spec.action, train.steps, train.evidence, judged.steps, judged.evidence
-    )
+    everyone |= all_baselines(spec.action, train.steps, train.evidence, judged.evidence)
     sums = {name: referee.sums(judged.steps, said) for name, said in everyone.items()}
     out: dict[str, Any] = {
         "episodes": len(np.unique(judged.steps.episode)),

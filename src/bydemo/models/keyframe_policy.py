@@ -26,12 +26,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bydemo.core.errors import InputError
+from bydemo.core.errors import InputError, UnknownNameError
 from bydemo.models.action_head import cross_entropy
 from bydemo.models.base import Batch, Losses, Policy, Prediction, Shapes
 from bydemo.nets import binned
 from bydemo.nets.attention import PromptedMap, PromptEncoder, landing, place_loss
-from bydemo.nets.vision import PixelConv2d, jittered
+from bydemo.nets.augmentation import jittered, patched, shifted
+from bydemo.nets.vision import PixelConv2d
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +45,10 @@ class Config:
     keyframe: weight of the forecasts' loss, 0 leaves the forecast out. foresee: the fields, or
     `field.part`s, that are foreseen, all when empty. still: cameras that don't move. ignore:
     fields or parts that the policy does not look at. use_prompt: False hides the instruction.
-    relative: the foreseen parts enter only as the way left. jitter: largest relative change of
-    brightness and of each colour channel in training. dropout: share of hidden units dropped.
+    relative: the foreseen parts enter only as the way left. In training only: jitter, the largest
+    relative change of brightness and of each colour channel; patches, random rectangles a picture;
+    shift, the furthest that pictures are moved [pixels]; dropout, the share of hidden units, and of
+    the convolutions' channels, that is dropped.
     """
 
     width: int = 32
@@ -60,8 +63,10 @@ class Config:
     ignore: tuple[str, ...] = ()
     use_prompt: bool = True
     relative: bool = True
-    jitter: float = 0.2
-    dropout: float = 0.0
+    jitter: float = 0.25
+    patches: int = 3
+    shift: int = 6
+    dropout: float = 0.1
 
     def build(self, shapes: Shapes) -> KeyframePolicy:
         """A freshly initialised policy."""
@@ -102,7 +107,7 @@ class KeyframePolicy(Policy):
         self.register_buffer("present", ahead + body - len(now), persistent=False)
         self.prompt = PromptEncoder(shapes.vocabulary, shapes.prompt_length, config.embedding)
         channels = 3 if shapes.view.colour else 1
-        self.eyes = nn.ModuleList(_convolutions(channels, config.width) for _ in cameras)
+        self.eyes = nn.ModuleList(_Eye(channels, config.width, config.dropout) for _ in cameras)
         self.maps = nn.ModuleList(
             PromptedMap(config.width, config.embedding + body) for _ in cameras
         )
@@ -131,7 +136,8 @@ class KeyframePolicy(Policy):
             attend(eye(picture), query)
             for picture, eye, attend in zip(pictures, self.eyes, self.maps, strict=True)
         ]
-        looked = [landing(lit) for lit in maps]
+        moved = functional.pad(batch["moved"], (0, 1)) if "moved" in batch else 0.0
+        looked = [landing(lit) - moved for lit in maps]
         first, refined = self._foresee(batch["proprioception"][:, self.present], looked, body)
         told = [refined] if config.keyframe > 0 else looked
         out = self.head(torch.cat([*told, body, words], dim=-1)).float()
@@ -153,8 +159,8 @@ class KeyframePolicy(Policy):
     def loss(self, batch: Batch, generator: torch.Generator) -> Losses:
         """Sums over valid chunk steps (actions) and samples (forecast)."""
         config, valid = self.config, batch["valid"]
-        if self.training and config.jitter > 0 and "image" in batch:
-            batch = {**batch, "image": jittered(batch["image"], config.jitter, generator)}
+        if self.training:
+            batch = self._varied(batch, generator)
         values, logits, forecast = self(batch)
         if config.bins:
             numeric = binned.cross_entropy(values, batch["continuous"], config.limit)
@@ -185,6 +191,20 @@ class KeyframePolicy(Policy):
             parts["place"] = (lost.detach(), placed)
         return Losses(total=total, count=count, parts=parts)
 
+    def _varied(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """The batch with other pictures; `moved` (2,) says how far, and places move along."""
+        config, image = self.config, batch["image"]
+        if config.jitter > 0:
+            image = jittered(image, config.jitter, generator)
+        image = patched(image, config.patches, generator)
+        if config.shift == 0:
+            return {**batch, "image": image}
+        image, moved = shifted(image, config.shift, generator)
+        varied = {**batch, "image": image, "moved": moved}
+        if "keyframe_place" in batch:
+            varied["keyframe_place"] = batch["keyframe_place"] + moved
+        return varied
+
     def _place_loss(self, batch: Batch, maps: list[Tensor]) -> tuple[Tensor, int]:
         """The maps' cross entropy, a sum over the cameras and samples that show the place."""
         visible, place = batch["keyframe_visible"], batch["keyframe_place"]
@@ -207,23 +227,44 @@ def _forecast(inside: int, config: Config, outside: int) -> nn.Sequential:
 
 def _mask(names: tuple[str, ...], chosen: tuple[str, ...]) -> Tensor:
     """(P,) 1 for each component whose field or `field.part` is among the chosen."""
+    known = {part for name in names for part in (name, name.split(".")[0])}
+    for name in chosen:
+        if name not in known:
+            raise UnknownNameError("part of the proprioception", name, known)
     return torch.tensor([float(n in chosen or n.split(".")[0] in chosen) for n in names])
 
 
-def _convolutions(channels: int, width: int) -> nn.Sequential:
-    """(B, channels, H, W) -> (B, width, H/4, W/4); batch norm, since it trains fastest here."""
-    half = width // 2
-    layers: list[nn.Module] = []
-    for inside, outside, kernel, stride in (
-        (channels, half, 5, 2),
-        (half, width, 3, 2),
-        (width, width, 3, 1),
-        (width, width, 3, 1),
-    ):
-        kind = nn.Conv2d if layers else PixelConv2d
-        layers.append(kind(inside, outside, kernel, stride, kernel // 2, bias=False))
-        layers += [nn.BatchNorm2d(outside), nn.ReLU(inplace=True)]
-    return nn.Sequential(*layers)
+class _Eye(nn.Module):
+    """(B, H, W, channels) uint8 -> (B, width, H/2, W/2): what is seen at a quarter of the size,
+    brought back to the finer grid of the first layer, where small things can be told apart.
+
+    Batch norm, since it trains fastest here.
+    """
+
+    def __init__(self, channels: int, width: int, dropout: float) -> None:
+        super().__init__()
+        half = width // 2
+        self.fine = _convolution(PixelConv2d, channels, half, 5, 2)
+        self.coarse = nn.Sequential(
+            _convolution(nn.Conv2d, half, width, 3, 2),
+            _convolution(nn.Conv2d, width, width, 3, 1),
+            nn.Dropout2d(dropout),
+            _convolution(nn.Conv2d, width, width, 3, 1),
+            nn.Upsample(scale_factor=2, mode="nearest"),
+        )
+        self.join = _convolution(nn.Conv2d, half + width, width, 1, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        fine = self.fine(image)
+        out: Tensor = self.join(torch.cat([fine, self.coarse(fine)], dim=1))
+        return out
+
+
+def _convolution(
+    kind: type[nn.Conv2d], inside: int, outside: int, kernel: int, stride: int
+) -> nn.Sequential:
+    convolution = kind(inside, outside, kernel, stride, kernel // 2, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outside), nn.ReLU(inplace=True))
 
 
 def _linear(inside: int, outside: int, dropout: float) -> tuple[nn.Module, ...]:

@@ -53,12 +53,11 @@ class PromptedMap(nn.Module):
 
         In float32 whatever the autocast: bfloat16's 8 bits are too few for hundreds of places.
         """
-        batch, channels, height, width = features.shape
+        batch, _, height, width = features.shape
         steer, keys = self.query(query), self.keys(features).flatten(2)
         with torch.autocast(features.device.type, enabled=False):
             steer = functional.normalize(steer.float(), dim=-1)
-            keys = functional.layer_norm(keys.float().transpose(1, 2), (channels,))
-            logits = (keys @ steer[..., None])[..., 0] * self.sharpness
+            logits = (steer[:, None] @ keys.float())[:, 0] * self.sharpness
             return torch.log_softmax(logits, dim=-1).view(batch, height, width)
 
 

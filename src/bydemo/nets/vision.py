@@ -74,15 +74,3 @@ class PooledConvolutions(nn.Module):
         for layer in self.layers:
             x = functional.relu(functional.max_pool2d(layer(x), 2))
         return x.permute(0, 2, 3, 1).flatten(1)
-
-
-def jittered(image: Tensor, amount: float, generator: torch.Generator) -> Tensor:
-    """(B, H, W, I) uint8 with brightness and each channel scaled at random, a sample at a time.
-
-    `amount` is the largest relative change of either.
-    """
-    device = generator.device
-    each = torch.rand(len(image), 1, 1, image.shape[-1], generator=generator, device=device)
-    bright = torch.rand(len(image), 1, 1, 1, generator=generator, device=device)
-    gain = (1 + amount * (2 * each - 1)) * (1 + amount * (2 * bright - 1))
-    return (image * gain).clamp_(0, 255).to(torch.uint8)

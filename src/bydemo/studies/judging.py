@@ -74,12 +74,14 @@ def judge_offline(
         raise InputError("the dataset has no held-out split", path=data.path, field="splits")
     agent = Agent.from_pretrained(run)
     offset = experiment.data.target_offset
+    recent = max(2, experiment.data.history)  # no baseline sees fewer steps than the policy
     train = JudgedSplit.of(
-        data, training_episodes(experiment.data, data), target_offset=offset
-    )  # fmt: skip
+        data, training_episodes(experiment.data, data), target_offset=offset, recent=recent
+    )
     offline = dict(results.get("offline", {}))
     asked = {
-        split: JudgedSplit.of(data, data.split(split), target_offset=offset) for split in chosen
+        split: JudgedSplit.of(data, data.split(split), target_offset=offset, recent=recent)
+        for split in chosen
     }
     others = {
         split: {other.name: _other(other, split, judged) for other in beside}

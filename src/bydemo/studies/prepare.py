@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bydemo.core.codec import Codec
+from bydemo.core.errors import InputError
 from bydemo.core.language import Vocabulary
 from bydemo.data.batches import BatchConfig, Batches, order
 from bydemo.data.source import Dataset
@@ -70,14 +71,20 @@ def fit_codec(config: DataConfig, dataset: Dataset, episodes: Sequence[int]) -> 
         [np.arange(dataset.episodes[i].start, dataset.episodes[i].stop) for i in episodes]
     )
 
-    def blocks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    def blocks(name: str, array: NDArray[Any]) -> Iterator[NDArray[Any]]:
         for start in range(0, len(rows), _BLOCK):
-            yield array[rows[start : start + _BLOCK]]
+            chosen = rows[start : start + _BLOCK]
+            block: NDArray[Any] = array[chosen]
+            finite = np.isfinite(block).all(axis=1)
+            if not finite.all():
+                where = dataset.place(int(chosen[np.argmin(finite)]))
+                raise InputError(f"is not finite at {where}", path=dataset.path, field=name)
+            yield block
 
     return Codec.fit(
         dataset.spec,
-        {name: blocks(dataset.observation(name)) for name in dataset.spec.vectors},
-        blocks(dataset.action),
+        {name: blocks(name, dataset.observation(name)) for name in dataset.spec.vectors},
+        blocks("action", dataset.action),
         observation_scaling=config.observation_scaling,
         action_scaling=config.action_scaling,
     )

@@ -56,7 +56,10 @@ def train_run(
     prepared = prepare(experiment.data, dataset)
     # Before the model is built, so that its initial weights are a function of the seed too.
     torch.manual_seed(experiment.training.seed)
-    model = experiment.model.build(prepared.shapes)
+    try:
+        model = experiment.model.build(prepared.shapes)
+    except ValueError as error:  # a layer refuses its width or its share of dropout
+        raise InputError(str(error), field="model") from error
     with _nothing_unless_saved(run):
         if not going_on:
             write_json(run / CONFIG, description)

@@ -51,3 +51,17 @@ def test_a_spike_is_one_step_away_from_both_neighbours(tmp_path: Path) -> None:
     spike = found["listed"][0]
     assert (spike["episode"], spike["step"], spike["component"]) == (1, 123, "velocity 0")
     assert spike["change"] == pytest.approx(0.8, abs=0.01)
+
+
+def test_a_first_reading_left_over_from_before(tmp_path: Path) -> None:
+    made = [arrays(seed, 60) for seed in range(6)]
+    for episode in made:
+        episode["state"] = np.cumsum(np.full((60, 3), 0.1), axis=0).astype(np.float32)
+    for seed in (1, 4):
+        made[seed]["state"][0, 2] = 9.0
+    found = describe_motion(write(tmp_path / "d", made))["first_readings"]
+    assert (found["episodes"], found["jumping"]) == (6, [1, 4])
+
+
+def test_too_short_episodes_have_no_first_jump(tmp_path: Path) -> None:
+    assert describe_motion(write(tmp_path / "d", [arrays(0, 2)]))["first_readings"] is None

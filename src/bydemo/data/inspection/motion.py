@@ -18,6 +18,9 @@ RESTING = 0.001
 SPIKE = 4.0
 """A command spikes when for one step it leaves both its neighbours, the same way, by this many of
 the component's standard deviations, and by twice as many of its usual (95 %) changes."""
+FIRST_JUMP = 5.0
+"""An episode's first reading jumps when some component changes after it by this many times the next
+change, by more than its usual (95 %) change, and by a hundredth of its usual range."""
 MOST_LISTED = 20
 SAMPLE = 200_000
 """[steps] that quantiles are estimated from."""
@@ -29,6 +32,7 @@ def describe_motion(dataset: Dataset) -> dict[str, Any]:
         "idle_commands": _idle_commands(dataset),
         "resting": _resting(dataset),
         "spikes": _spikes(dataset),
+        "first_readings": _first_readings(dataset),
     }
 
 
@@ -49,21 +53,58 @@ def _idle_commands(dataset: Dataset) -> dict[str, Any] | None:
 
 def _resting(dataset: Dataset) -> dict[str, Any] | None:
     """Steps after which the robot's own state hardly changes; the last is as the one before."""
-    spec = dataset.spec
-    columns = {n: spec.observation[n].columns(labels=False) for n in spec.vectors}
-    if not any(len(c) for c in columns.values()):
+    state = _state(dataset)
+    if state is None:
         return None
-    state = gather_proprioception(
-        spec, {n: dataset.observation(n)[: dataset.steps] for n in spec.vectors}
-    )
-    sample = state[:: max(len(state) // SAMPLE, 1)].astype(np.float64)
-    low, high = np.quantile(sample, (0.01, 0.99), axis=0)
-    limit = RESTING * np.maximum(high - low, 1e-12)
+    limit = RESTING * np.maximum(_usual_range(state), 1e-12)
     resting = np.zeros(dataset.steps, bool)
     resting[:-1] = (np.abs(np.diff(state, axis=0)) <= limit).all(axis=1)
     last = dataset.starts + dataset.lengths - 1
     resting[last] = (dataset.lengths > 1) & resting[np.maximum(last - 1, 0)]
     return {"threshold": RESTING} | _runs(dataset, resting)
+
+
+def _first_readings(dataset: Dataset) -> dict[str, Any] | None:
+    """Episodes whose first reading is far from all that follow, as one left over from before is.
+
+    None where there is no state, or too few episodes of three steps to tell.
+    """
+    state = _state(dataset)
+    starts = dataset.starts[dataset.lengths >= 3]
+    if state is None or len(starts) == 0:
+        return None
+    change = np.abs(np.diff(state, axis=0))
+    change[dataset.starts[1:] - 1] = 0.0
+    usual = np.quantile(change[:: max(len(change) // SAMPLE, 1)], 0.95, axis=0)
+    first, following = change[starts], change[starts + 1]
+    jumped = first > np.maximum(
+        FIRST_JUMP * following, np.maximum(usual, _usual_range(state) / 100)
+    )
+    rows = np.flatnonzero(jumped.any(axis=1))
+    records = [r for r in dataset.episodes if r.length >= 3]
+    return {
+        "threshold": FIRST_JUMP,
+        "episodes": len(starts),
+        "jumping": [records[row].index for row in rows],
+    }
+
+
+def _state(dataset: Dataset) -> NDArray[Any] | None:
+    """(N, P) all that the robot feels of itself; None where that is nothing."""
+    spec = dataset.spec
+    if not any(len(spec.observation[n].columns(labels=False)) for n in spec.vectors):
+        return None
+    return gather_proprioception(
+        spec, {n: dataset.observation(n)[: dataset.steps] for n in spec.vectors}
+    )
+
+
+def _usual_range(state: NDArray[Any]) -> NDArray[np.float64]:
+    """(P,) from the first to the 99th percentile."""
+    sample = state[:: max(len(state) // SAMPLE, 1)].astype(np.float64)
+    low, high = np.quantile(sample, (0.01, 0.99), axis=0)
+    width: NDArray[np.float64] = high - low
+    return width
 
 
 def _runs(dataset: Dataset, idle: NDArray[np.bool_]) -> dict[str, Any]:

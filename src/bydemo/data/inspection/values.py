@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bydemo.core.errors import InputError
 from bydemo.core.fields import Field, Part
 from bydemo.core.statistics import NEAR_CONSTANT, Statistics, measure
 from bydemo.data.source import Dataset
@@ -73,6 +74,8 @@ def _blocks(values: NDArray[Any]) -> Iterator[NDArray[np.float64]]:
 def _describe_field(dataset: Dataset, name: str, field: Field) -> list[dict[str, Any]]:
     values = dataset.array(name)[: dataset.steps]
     missing = sum((~np.isfinite(block)).sum(axis=0) for block in _blocks(values))
+    if (np.asarray(missing) == len(values)).any():
+        raise InputError("is not finite in any step", path=dataset.path, field=name)
     found = measure(block[np.isfinite(block).all(axis=1)] for block in _blocks(values))
     inner = _within_episodes(dataset, values)
     used = np.zeros(field.shape[0], bool)
@@ -165,7 +168,7 @@ def _extremes(
 def _describe_label(
     dataset: Dataset, array: str, part: Part, values: NDArray[Any], column: int
 ) -> dict[str, Any]:
-    labels = values[: dataset.steps, column].astype(np.int64)
+    labels = np.nan_to_num(values[: dataset.steps, column], nan=-1).astype(np.int64)
     known = np.clip(labels, 0, len(part.classes) - 1)
     counts = np.bincount(known, minlength=len(part.classes))
     changed = labels[1:] != labels[:-1]

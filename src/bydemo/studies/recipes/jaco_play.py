@@ -56,8 +56,8 @@ def ours(spec: Spec) -> Experiment:
         ),
         data=DataConfig(view=all_cameras(spec, size=112, colour=True), keyframes=True),
         training=TrainingConfig(
-            epochs=30, batch_size=64, learning_rate=1e-3, schedule="cosine", warmup=200,
-            optimiser="adamw", weight_decay=1e-2, clip=1.0, precision="bf16", ema=0.999,
+            epochs=22, batch_size=64, learning_rate=2e-3, schedule="cosine", warmup=200,
+            optimiser="adamw", weight_decay=3e-2, clip=1.0, precision="bf16", ema=0.999,
         ),
     )  # fmt: skip
 
