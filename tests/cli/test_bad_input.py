@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -90,13 +91,16 @@ def refuse(here: Path, capsys: pytest.CaptureFixture[str]) -> Refuse:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Every file's bytes by digest, and every folder."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        if path.is_file()
-        else "folder"
-        for path in sorted(folder.rglob("*"))
-    }
+    """Every file's bytes by digest, and every folder; a whole cached view may be there or not."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_file():
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        else:
+            found[name] = "folder"
+    cached = re.compile(r"data/cache(/[0-9a-f]{16}(/image\.bin|/view\.json)?)?")
+    return {name: digest for name, digest in found.items() if not cached.fullmatch(name)}
 
 
 def edit(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:

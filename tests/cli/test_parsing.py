@@ -6,7 +6,7 @@ import pytest
 
 from bydemo.cli.field_help import field_help, first_paragraph
 from bydemo.cli.parsing import Positional, parse, parse_with, subject
-from bydemo.core.errors import UnknownNameError
+from bydemo.core.errors import InputError, UnknownNameError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,3 +133,10 @@ def test_field_descriptions_are_found_wherever_they_are_written():
     }  # fmt: skip
     assert field_help(Net) == {"width": "units a layer."}
     assert first_paragraph(Arguments) == "Do a thing."
+
+
+@pytest.mark.parametrize("again", [["--names", "b"], ["--names=b"]])
+def test_a_repeated_option_is_refused_instead_of_half_forgotten(again):
+    message = "field '--names': given more than once; several values follow one another"
+    with pytest.raises(InputError, match=f"^{message}$"):
+        parse_with(Arguments, STUDY, ["in", "--names", "a", *again], verb="do")

@@ -36,7 +36,7 @@ def test_ninety_degrees_show_as_far_as_the_camera_is_high() -> None:
 
 def test_a_moving_camera_sees_the_way_not_the_place() -> None:
     now = np.array([[3.0, 2.0, 0.5]])
-    where, _ = project(above(moving=True), now + [[0.5, 0.0, 0.0]], now)
+    where, _ = project(above(moving=True), now + np.array([[0.5, 0.0, 0.0]]), now)
     np.testing.assert_allclose(where, [[0.5, 0]], atol=1e-6)
 
 

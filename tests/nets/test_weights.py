@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pickle import dumps, loads
+from typing import Any
 
 import pytest
 import torch
@@ -43,3 +45,23 @@ def test_what_is_no_safetensors_is_named(tmp_path: Path) -> None:
 def test_unwritable(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="could not be written"):
         write_tensors(tmp_path / "none" / "w", {"a": torch.zeros(1)})
+
+
+class Hostile:
+    """Runs code when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.mark,)
+
+
+def test_a_pickle_in_the_place_of_weights_is_refused_and_never_run(tmp_path: Path) -> None:
+    content = dumps({"weight": Hostile(tmp_path / "ran")})
+    (tmp_path / "w").write_bytes(content)
+    with pytest.raises(CheckpointError, match="w: cannot be read as safetensors"):
+        read_tensors(tmp_path / "w")
+    assert not (tmp_path / "ran").exists()
+    loads(content)
+    assert (tmp_path / "ran").exists()  # so it really is hostile

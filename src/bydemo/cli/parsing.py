@@ -11,7 +11,7 @@ import tyro
 from tyro.conf import Positional
 
 from bydemo.cli.field_help import field_help, first_paragraph
-from bydemo.core.errors import UnknownNameError
+from bydemo.core.errors import InputError, UnknownNameError
 
 __all__ = ["Positional", "parse", "parse_with", "subject"]
 
@@ -51,6 +51,7 @@ def subject(words: Sequence[str], kind: str, choices: Iterable[str]) -> str | No
 
 
 def _run(fields: Sequence[_Field], words: Sequence[str], *, verb: str, about: str) -> Any:
+    _refuse_repeated(words)
     made = _class("Arguments", fields, about)
     return tyro.cli(
         made,
@@ -59,6 +60,16 @@ def _run(fields: Sequence[_Field], words: Sequence[str], *, verb: str, about: st
         args=list(words),
         config=(tyro.conf.FlagCreatePairsOff, tyro.conf.PositionalMetavarFromFieldName),
     )
+
+
+def _refuse_repeated(words: Sequence[str]) -> None:
+    """The parser would keep the last of several and forget the others without a word."""
+    options = [w.partition("=")[0] for w in words if w.startswith("--")]
+    plain = [option.replace("_", "-") for option in options]
+    for option in plain:
+        if plain.count(option) > 1:
+            raise InputError("given more than once; several values follow one another",
+                             field=option)  # fmt: skip
 
 
 def _class(name: str, fields: Sequence[_Field], about: str) -> type[Any]:

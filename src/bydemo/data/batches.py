@@ -156,7 +156,9 @@ class Batches:
         self._require("action", known, "holds a label that is no class index")
         self._prompt = np.stack([vocabulary.encode(e.instruction) for e in dataset.episodes])
         if self.config.keyframes:
-            self._keyframe = next_event(self._labels, dataset.starts, dataset.lengths, classes.tolist())
+            self._keyframe = next_event(
+                self._labels, dataset.starts, dataset.lengths, classes.tolist()
+            )
 
     def _require(self, field: str, good: NDArray[np.bool_], problem: str) -> None:
         """InputError naming episode and step of the first row of `good` (N, D) that is not all."""

@@ -175,8 +175,8 @@ def _motion(facts: Mapping[str, Any]) -> Found:
         yield (
             "warning",
             f"In {len(readings['jumping'])} of {readings['episodes']} episodes the first reading "
-            f"lies far from all that follow (episodes {_listed(readings['jumping'])}): it is left "
-            "over from before, and a speed told from it is wrong.",
+            f"lies far from all that follow (episodes {_listed(readings['jumping'])}): it is "
+            "probably left over from before, and a speed told from it is wrong.",
         )
     if spikes and spikes["count"]:
         first = spikes["listed"][0]

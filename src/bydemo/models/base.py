@@ -9,9 +9,9 @@ with a history the last steps' one after the other, oldest first, P/T each of T 
 `prompt` (B, L) int64 word indices; and, for learning only, `continuous` (B, K, C) float32,
 `labels` (B, K, G) int64, `valid` (B, K) bool: False beyond the episode's end;
 `keyframe` (B, P/T) float32 the encoded proprioception at the next key moment, and `keyframe_steps`
-(B,) float32 steps until it; and, if any of V cameras is calibrated, `keyframe_place` (B, V, 2) float32 where the tool's
-tip then appears in each picture, x and y in [-1, 1], and `keyframe_visible` (B, V) bool, False
-outside the picture and for a camera without calibration.
+(B,) float32 steps until it; and, if any of V cameras is calibrated, `keyframe_place` (B, V, 2)
+float32 where the tool's tip then appears in each picture, x and y in [-1, 1], and
+`keyframe_visible` (B, V) bool, False outside the picture and for a camera without calibration.
 """
 
 from __future__ import annotations

@@ -14,6 +14,12 @@ from bydemo.cli.catalogue import VERBS
 from bydemo.cli.console import output, say
 from bydemo.cli.parsing import parse
 
+SKILL = (
+    "--template", "pick", "--objects", "apple fruit", "milk dairy", "green cup", "yellow cup",
+    "--object-count", "2", "3", "--randomisation.drift", "0.025",
+)  # fmt: skip
+"""Few enough objects that a few minutes of training show what there is to learn."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
@@ -32,8 +38,8 @@ class Arguments:
     folder: Path = Path("demo")
     episodes: int = 200
     minutes: float = 4.5
-    rollouts: int = 20
-    recipe: str = "ours"
+    rollouts: int = 40
+    recipe: str = "demo"
 
 
 def run(words: Sequence[str]) -> int:
@@ -55,7 +61,7 @@ def commands(given: Arguments) -> Iterator[list[str]]:
     data, trained = given.folder / "dataset", given.folder / "run"
     if not (data / "inspection.html").exists():
         again = ["--resume"] if data.exists() else []
-        yield ["record", "jaco_pick_place", str(data), "--template", "pick",
+        yield ["record", "jaco_pick_place", str(data), *SKILL,
                "--episodes", str(given.episodes), *again]  # fmt: skip
         yield ["inspect", str(data)]
     if not (trained / "results.json").exists():
