@@ -80,7 +80,7 @@ def _first_readings(dataset: Dataset) -> dict[str, Any] | None:
     jumped = first > np.maximum(
         FIRST_JUMP * following, np.maximum(usual, _usual_range(state) / 100)
     )
-    rows = np.flatnonzero(jumped.any(axis=1))
+    rows = np.flatnonzero(jumped[:, _places(dataset)].any(axis=1))
     records = [r for r in dataset.episodes if r.length >= 3]
     return {
         "threshold": FIRST_JUMP,
@@ -97,6 +97,14 @@ def _state(dataset: Dataset) -> NDArray[Any] | None:
     return gather_proprioception(
         spec, {n: dataset.observation(n)[: dataset.steps] for n in spec.vectors}
     )
+
+
+def _places(dataset: Dataset) -> NDArray[np.bool_]:
+    """(P,) what isn't a rate: a speed may well jump from rest in the first step."""
+    observation = dataset.spec.observation
+    parts = [p for n in dataset.spec.vectors for p in observation[n].parts]
+    seen = [p for p in parts if p.used and not p.classes]
+    return np.array(["/s" not in p.unit for p in seen for _ in range(p.size)])
 
 
 def _usual_range(state: NDArray[Any]) -> NDArray[np.float64]:
