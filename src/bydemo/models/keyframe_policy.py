@@ -43,12 +43,12 @@ class Config:
     the prompt's. bins: bins a continuous component, 0 for a plain regression with an L1 loss;
     limit: encoded action that the outermost bins stand for. place: weight of the maps' loss.
     keyframe: weight of the forecasts' loss, 0 leaves the forecast out. foresee: the fields, or
-    `field.part`s, that are foreseen, all when empty. still: cameras that don't move. ignore:
-    fields or parts that the policy does not look at. use_prompt: False hides the instruction.
-    relative: the foreseen parts enter only as the way left. In training only: jitter, the largest
-    relative change of brightness and of each colour channel; patches, random rectangles a picture;
-    shift, the furthest that pictures are moved [pixels]; dropout, the share of hidden units, and of
-    the convolutions' channels, that is dropped.
+    `field.part`s, that are foreseen, all when empty. still: cameras that don't move, in the view or
+    not. ignore: fields or parts that the policy does not look at. use_prompt: False hides the
+    instruction. relative: the foreseen parts enter only as the way left. In training only: jitter,
+    the largest relative change of brightness and of each colour channel; patches, random rectangles
+    a picture; shift, the furthest that pictures are moved [pixels]; dropout, the share of hidden
+    units, and of the convolutions' channels, that is dropped.
     """
 
     width: int = 32
@@ -95,6 +95,8 @@ class KeyframePolicy(Policy):
         names, cameras = shapes.proprioception, shapes.view.cameras
         if not cameras:
             raise InputError("this policy needs at least one camera", field="view.cameras")
+        if min(config.width, config.hidden) < 2:
+            raise InputError("is less than 2", field="width" if config.width < 2 else "hidden")
         self.config, self.shapes = config, shapes
         body = len(names)
         now = names[-(body // shapes.history) :]

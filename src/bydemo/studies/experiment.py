@@ -35,7 +35,6 @@ class DataConfig:
     share: float = 1.0
     train_split: str = "train"
     validation_split: str = "validation"
-    test_split: str = "test"
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:

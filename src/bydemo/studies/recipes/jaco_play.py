@@ -57,7 +57,7 @@ def ours(spec: Spec) -> Experiment:
             limit=_limit(spec),
             ignore=(*_rates(spec), *_orientations(spec)),
             foresee=_places(spec),
-            still=("front_cam",),
+            still=tuple(name for name in spec.cameras if name == "front_cam"),
         ),
         data=DataConfig(view=all_cameras(spec, size=112, colour=True), keyframes=True),
         training=TrainingConfig(
