@@ -109,7 +109,7 @@ class Codec:
         return self.action.encode(action[..., field.columns(labels=False)]), labels
 
     def decode_action(self, continuous: NDArray[Any], labels: NDArray[Any]) -> FloatArray:
-        """The way back: (..., C) and (..., G) -> raw (..., A) float32, within the spec's limits."""
+        """The way back: (..., C) and (..., G) -> raw (..., A) float32; an agent clips to limits."""
         field = self.spec.action
         raw = np.zeros((*continuous.shape[:-1], *field.shape), np.float32)
         raw[..., field.columns(labels=False)] = self.action.decode(continuous)
