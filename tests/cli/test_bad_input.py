@@ -365,6 +365,32 @@ def test_an_unknown_name_or_field(refuse: Refuse, words: str, said: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--noise -0.1", "field 'noise': is -0.1, expected 0 or more"),
+        ("--noise nan", "field 'noise': is nan, expected 0 or more"),
+        ("--noise-label both", "--noise-label"),
+        ("--expert nowhere", "'nowhere' is neither module:attribute nor the folder of a run"),
+        ("--expert no_such_module:act", "'no_such_module:act' cannot be imported: ModuleNotFound"),
+        ("--expert tests.evaluation.line_task:toward", "Did you mean 'towards'"),
+        ("--expert tests.evaluation.line_task:too_wide",
+         "field 'expert': returned shape (4,), expected a finite action of shape (7,): torque[7"),
+        ("--expert tests.evaluation.line_task:a_pair --noise 0.1", "'expert': returned a tuple, e"),
+        ("--expert tests.evaluation.line_task:not_finite", "returned shape (3,), expected a fin"),
+        ("--expert run", "run and the task do not match:"),
+        ("--keep-failures --drop-failures", "'keep_failures': cannot be given together with --dro"),
+    ],
+)  # fmt: skip
+def test_an_expert_or_a_noise_that_cannot_be_used(refuse: Refuse, words: str, said: str) -> None:
+    refuse(f"record pusher out --episodes 3 --workers 0 {words}", said)
+
+
+def test_a_task_without_an_expert(refuse: Refuse) -> None:
+    refuse("record gym out --environment Reacher-v5 --episodes 3 --workers 0",
+           "there is no expert for Reacher-v5", "give one with --expert")  # fmt: skip
+
+
+@pytest.mark.parametrize(
     ("change", "said"),
     [
         (lambda c: c["experiment"]["training"].update(epohcs=3),

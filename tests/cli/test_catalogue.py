@@ -14,14 +14,14 @@ def test_recipes_read_off_the_source_are_those_that_can_be_loaded():
 
 def test_everything_that_can_be_named_says_what_it_is():
     for found in (catalogue.verbs(), catalogue.formats(), catalogue.tasks(), catalogue.models(),
-                  catalogue.recipes()):  # fmt: skip
+                  catalogue.recipes(), catalogue.exports()):  # fmt: skip
         assert found
         assert all(len(text) > 10 for text in found.values()), found
 
 
 def test_verbs_are_the_documented_ones():
     expected = {"doctor", "list", "record", "convert", "inspect", "train", "evaluate", "report",
-                "demo"}  # fmt: skip
+                "demo", "export"}  # fmt: skip
     assert expected <= set(catalogue.verbs())
 
 

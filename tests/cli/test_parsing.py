@@ -110,11 +110,13 @@ def test_options_of_verbs_and_of_what_they_name_do_not_clash():
     from dataclasses import fields
 
     from bydemo.cli.catalogue import FORMATS, TASKS, formats, tasks
-    from bydemo.cli.verbs import convert, record
+    from bydemo.cli.verbs import convert, export, record
     from bydemo.core.config import load_leaf
+    from bydemo.exports import export_config, export_names
 
     pairs = [(convert, load_leaf(FORMATS, "format", n).Config) for n in formats()]
     pairs += [(record, load_leaf(TASKS, "task", n).Config) for n in tasks()]
+    pairs += [(export, export_config(n)) for n in export_names()]
     for verb, config in pairs:
         assert not {f.name for f in fields(verb.Arguments)} & {f.name for f in fields(config)}
 

@@ -10,9 +10,12 @@ import pytest
 
 import bydemo
 
-SOURCES = sorted(Path(bydemo.__file__).parent.rglob("*.py"))
+SOURCE = Path(bydemo.__file__).parent
+SOURCES = sorted(SOURCE.rglob("*.py"))
 RUNS_CODE = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 """Modules whose files can run code when they are read."""
+ASKED_FOR = {"exports/state_dict.py": {"torch.save"}}
+"""A layout that others ask for; it holds tensors and numbers alone, and its test loads it so."""
 RUNS_CODE_CALLS = {"torch.load", "torch.save", "np.load", "numpy.load", "pd.read_pickle"}
 
 
@@ -29,8 +32,9 @@ def used(tree: ast.AST) -> Iterator[tuple[str, int]]:
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
 def test_no_file_that_it_reads_or_writes_can_run_code(source: Path) -> None:
+    allowed = ASKED_FOR.get(source.relative_to(SOURCE).as_posix(), set())
     found = [(n, line) for n, line in used(ast.parse(source.read_text()))
-             if n in RUNS_CODE | RUNS_CODE_CALLS]  # fmt: skip
+             if n in (RUNS_CODE | RUNS_CODE_CALLS) - allowed]  # fmt: skip
     assert found == []
 
 

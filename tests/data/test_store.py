@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -232,3 +233,52 @@ def test_the_manifest_serves_readers_in_other_languages(tmp_path: Path) -> None:
     assert stated == {"file": "observation.front.bin", "dtype": "|u1", "shape": [15, 8, 8, 3]}
     raw = np.fromfile(tmp_path / "d" / stated["file"], stated["dtype"]).reshape(stated["shape"])
     np.testing.assert_array_equal(raw[:5], episode(0, 5).observation["front"])
+
+
+def test_many_at_once_are_the_same_files_as_one_by_one(tmp_path: Path) -> None:
+    episodes = [rewarded(seed, steps) for seed, steps in enumerate((5, 3, 7, 4))]
+    for name, groups in (("one", [[e] for e in episodes]), ("many", [episodes[:3], episodes[3:]])):
+        with DatasetWriter(tmp_path / name, SPEC, source={"kind": "test"}) as writer:
+            for group in groups:
+                writer.add_many(group)
+            writer.add_many([])
+    with DatasetWriter(tmp_path / "single", SPEC, source={"kind": "test"}) as writer:
+        for e in episodes:
+            writer.add(e)
+    found = [{f.name: f.read_bytes() for f in (tmp_path / n).iterdir()}
+             for n in ("one", "many", "single")]  # fmt: skip
+    assert found[0] == found[1] == found[2]
+
+
+def test_a_faulty_one_of_many_keeps_those_before_it(tmp_path: Path) -> None:
+    good = episode(0, 4)
+    bad = replace(good, action=np.full((4, 3), np.nan, np.float32))
+    with DatasetWriter(tmp_path / "d", SPEC, source={"kind": "test"}) as writer:
+        with pytest.raises(InputError, match="action"):
+            writer.add_many([good, bad, good])
+        assert writer.episodes == 1
+        writer.add_many([episode(2, 3)])
+    dataset = Dataset.open(tmp_path / "d")
+    assert [e.info["seed"] for e in dataset.episodes] == [0, 2]
+    assert_same_episode(dataset.episode(1), episode(2, 3))
+
+
+def test_a_disk_that_fills_up_while_flushing_many_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = DatasetWriter(tmp_path / "d", SPEC, source={"kind": "test"})
+    writer.add_many([episode(0, 4)])
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", full)
+        with pytest.raises(OSError, match="No space left"):
+            writer.add_many([episode(1, 4), episode(2, 4)])
+    with pytest.raises(InputError, match="the writer is closed"):
+        writer.add(episode(3, 4))
+    assert [e.info["seed"] for e in Dataset.open(tmp_path / "d").episodes] == [0]
+    with DatasetWriter(tmp_path / "d", SPEC, source={"kind": "test"}, resume=True) as again:
+        again.add_many([episode(1, 4)])
+    assert len(Dataset.open(tmp_path / "d").episodes) == 2

@@ -2,13 +2,15 @@ import json
 from dataclasses import replace
 
 import av
+import numpy as np
 import pytest
-from tests.evaluation import point_task
+from tests.evaluation import line_task, point_task
 
 from bydemo.core.errors import InputError, MismatchError, SimulationError, UnknownNameError
 from bydemo.core.results import write_json
 from bydemo.evaluation.actors import ExpertActor, StillActor
 from bydemo.evaluation.closed_loop import compare, evaluate, task_config
+from bydemo.evaluation.teaching import as_factory
 
 TASK = point_task.Config()
 GREEDY = point_task.GreedyActor()
@@ -57,9 +59,12 @@ def test_two_policies_are_compared_on_the_seeds_they_share():
     good = evaluate(TASK, GREEDY, seeds=range(20), workers=0)
     bad = evaluate(TASK, StillActor(), seeds=range(5, 25), workers=0)
     found = compare(good, bad, ours_name="a", theirs_name="b")
-    assert found.n == 15
-    assert found.verdict == "better"
-    assert compare(bad, good, ours_name="b", theirs_name="a").verdict == "worse"
+    assert (found.rate.n, found.returns.n) == (15, 15)
+    assert found.rate.verdict == found.returns.verdict == "better"
+    assert compare(bad, good, ours_name="b", theirs_name="a").rate.verdict == "worse"
+    plain = found.to_json()
+    assert (plain["verdict"], plain["return"]["verdict"]) == ("better", "better")
+    assert plain["return"]["value"] == plain["value"]  # this task pays 1 for success, else nothing
     other = evaluate(replace(TASK, max_steps=39), GREEDY, seeds=range(20), workers=0)
     with pytest.raises(
         MismatchError, match="a and b were judged on different tasks: max_steps 40 against 39"
@@ -122,3 +127,96 @@ def test_clips_show_the_first_successes_and_failures(tmp_path):
     again = evaluate(TASK, ExpertActor(), seeds=range(100, 103), workers=0, clips=1, run=tmp_path)
     left = [f"clips/{path.name}" for path in (tmp_path / "clips").iterdir()]
     assert sorted(left) == sorted(again["clips"])  # those of the earlier evaluation are gone
+
+
+LINE = line_task.Config()
+
+
+def test_a_task_judged_by_return_is_shown_between_doing_nothing_and_the_expert(tmp_path):
+    found = evaluate(LINE, as_factory(line_task.towards), seeds=range(20), workers=0,
+                     references=None)  # fmt: skip
+    assert found["judged_by"] == "return"
+    assert list(found["references"]) == ["expert", "still", "random"]
+    returns = np.array([row["return"] for row in found["episodes"]])
+    stated = found["return"]
+    assert stated["mean"] == pytest.approx(returns.mean())
+    assert stated["standard_error"] == pytest.approx(returns.std(ddof=1) / np.sqrt(20))
+    assert stated["low"] < stated["mean"] < stated["high"]
+    assert (stated["worst"], stated["worst_seed"]) == (returns.min(), int(returns.argmin()))
+    ours, still, expert = (stated["mean"], found["references"]["still"]["return"]["mean"],
+                           found["references"]["expert"]["return"]["mean"])  # fmt: skip
+    assert found["score"]["value"] == pytest.approx(100 * (ours - still) / (expert - still))
+    assert found["score"]["low"] <= found["score"]["value"] <= found["score"]["high"]
+    gap = found["references"]["expert"]["policy_minus_this_return"]
+    assert gap["value"] == pytest.approx(ours - expert)
+    assert gap["n"] == 20
+    better = found["references"]["random"]["policy_minus_this_return"]
+    assert better["verdict"] == "better"
+    assert found["references"]["still"]["judged_by"] == "return"
+    write_json(tmp_path / "entry.json", found)
+    assert json.loads((tmp_path / "entry.json").read_text())["return"] == stated
+
+
+def test_without_a_goal_there_is_no_rate():
+    blind = replace(LINE, knows_goal=False)
+    found = evaluate(blind, ExpertActor(), seeds=range(4), workers=0, references=("still",))
+    assert [found[key] for key in ("n", "successes", "rate", "low", "high")] == [4, *[None] * 4]
+    assert found["reasons"] == {}
+    assert found["by_word"] == []
+    assert found["references"]["still"]["policy_minus_this"] is None
+    assert found["references"]["still"]["policy_minus_this_return"]["verdict"] == "better"
+    plain = compare(found, found, ours_name="a", theirs_name="b").to_json()
+    assert list(plain) == ["return"]
+    assert plain["return"]["value"] == 0
+
+
+def test_a_task_without_an_expert_is_judged_beside_the_others():
+    found = evaluate(replace(LINE, has_expert=False), StillActor(), seeds=range(3), workers=0,
+                     references=None)  # fmt: skip
+    assert list(found["references"]) == ["still", "random"]
+    assert found["score"] is None
+    assert found["notes"] == [
+        "no expert beside the policy: field 'expert': there is none: give one with --expert"
+    ]
+    several = evaluate(replace(LINE, has_expert=False), StillActor(), seeds=range(3), workers=2,
+                       references=("expert", "random"))  # fmt: skip
+    assert list(several["references"]) == ["random"]
+    assert several["notes"] == found["notes"]
+
+
+def test_a_task_judged_by_success_has_its_usual_references():
+    found = evaluate(TASK, GREEDY, seeds=range(3), workers=0, references=None)
+    assert list(found["references"]) == ["expert", "random"]
+    assert found["judged_by"] == "success"
+    assert found["score"] is None
+
+
+def test_an_actor_that_breaks_off_has_no_return_and_the_simulator_alone_is_excused():
+    nan = replace(LINE, trouble="nan", trouble_seeds=(2,))
+    found = evaluate(nan, ExpertActor(), seeds=range(4), workers=0, references=("still",))
+    assert found["return"]["mean"] is None
+    assert found["return"]["worst_seed"] == 2
+    assert found["references"]["still"]["policy_minus_this_return"] is None
+    crash = replace(LINE, trouble="crash", trouble_seeds=(2,))
+    found = evaluate(crash, ExpertActor(), seeds=range(4), workers=0)
+    assert (found["return"]["n"], found["crashed"]) == (3, 1)
+    assert found["return"]["mean"] is not None
+    assert found["n"] == 4
+
+
+def test_the_lowest_and_the_median_returns_are_filmed_where_no_camera_is(tmp_path):
+    found = evaluate(LINE, ExpertActor(), seeds=range(9), workers=0, clips=1, run=tmp_path)
+    again = evaluate(LINE, ExpertActor(), seeds=range(9), workers=2, clips=1, run=tmp_path)
+    assert found == again
+    order = sorted(found["episodes"], key=lambda row: row["return"])
+    seeds = sorted([order[0]["seed"], order[4]["seed"]])
+    assert [int(path.split("-")[1]) for path in found["clips"]] == seeds
+    with av.open(str(tmp_path / found["clips"][0])) as file:
+        stream = file.streams.video[0]
+        assert (stream.codec_context.width, stream.average_rate) == (160, 10)
+        assert sum(1 for _ in file.decode(stream)) == 9 + 9  # the last held for a second
+    blind = evaluate(replace(LINE, draws=False), ExpertActor(), seeds=range(3), workers=0,
+                     clips=1, run=tmp_path)  # fmt: skip
+    assert blind["clips"] == []
+    assert blind["notes"] == ["no clips: the task cannot draw itself"]
+    assert list((tmp_path / "clips").iterdir()) == []

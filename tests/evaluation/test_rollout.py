@@ -1,5 +1,7 @@
+import math
+
 import numpy as np
-from tests.evaluation import point_task
+from tests.evaluation import line_task, point_task
 
 from bydemo.evaluation.actors import ExpertActor, RandomActor, StillActor
 from bydemo.evaluation.rollout import rollout
@@ -19,7 +21,8 @@ def test_a_success_holds_what_was_seen_and_done():
     assert len(episode) == result.steps
     assert episode.success
     assert episode.instruction == result.instruction
-    assert episode.info == {"seed": 0}
+    assert episode.info == {"seed": 0, "return": 1.0}
+    assert result.total_reward == 1.0
     assert episode.reward.tolist() == [0.0] * (result.steps - 1) + [1.0]
     # the action was taken after the observation of its row was seen
     moved = np.diff(episode.observation["position"], axis=0)
@@ -46,13 +49,15 @@ def test_failures_say_why_and_never_raise():
     assert play(actor=StillActor()).steps == 40
     early = play(trouble="diverge", trouble_seeds=(0,))
     assert (early.success, early.reason, early.steps) == (False, "physics warning", 3)
-    assert early.episode.info == {"seed": 0, "reason": "physics warning"}
+    assert early.episode.info == {"seed": 0, "return": 0.0, "reason": "physics warning"}
 
 
 def test_an_action_that_is_not_finite_ends_the_episode_before_the_task_sees_it():
     result = play(actor=point_task.GreedyActor(not_a_number=True))
     assert (result.success, result.reason, result.steps) == (False, "non-finite action", 3)
     assert np.isfinite(result.episode.action).all()
+    assert math.isnan(result.total_reward)  # ending early must not pay where rewards are negative
+    assert result.to_json()["return"] is result.episode.info["return"] is None
 
 
 def test_a_crash_is_a_result_too():
@@ -83,3 +88,53 @@ def test_a_task_that_forgets_to_end_is_timed_out():
 
 def test_nothing_is_kept_unless_asked():
     assert play(keep=False).episode is None
+
+
+def test_the_return_is_the_sum_of_rewards_in_order():
+    task = line_task.Config().build()
+    result = rollout(task, ExpertActor().build(task), 3, keep=True)
+    total, actor = 0.0, ExpertActor().build(task)
+    seen, _ = task.reset(seed=3)
+    actor.reset(3, "")
+    for _ in range(8):
+        seen, reward, *_ = task.step(actor.act(seen))
+        total += reward
+    assert result.total_reward == total == result.to_json()["return"] < 0
+
+
+def test_where_no_goal_is_known_there_is_neither_success_nor_failure():
+    task = line_task.Config(knows_goal=False).build()
+    result = rollout(task, ExpertActor().build(task), 3, keep=True)
+    assert (result.success, result.reason, result.episode.success) == (None, None, None)
+    broken = line_task.Config(knows_goal=False, trouble="nan", trouble_seeds=(3,)).build()
+    result = rollout(broken, ExpertActor().build(broken), 3)
+    assert (result.success, result.reason) == (None, "non-finite action")
+
+
+def test_a_task_without_cameras_is_filmed_by_what_it_draws():
+    task = line_task.Config(max_steps=1000).build()
+    result = rollout(task, StillActor().build(task), 0, film=True)
+    assert result.episode is None
+    assert result.reel.every == 5
+    assert result.reel.pictures.shape == (201, 213, 160, 3)  # averaged down by 3
+    shown = set(np.unique(result.reel.pictures).tolist())
+    assert {0, 200} <= shown
+    assert rollout(task, StillActor().build(task), 0).reel is None
+    blind = line_task.Config(draws=False).build()
+    result = rollout(blind, StillActor().build(blind), 0, film=True)
+    assert len(result.reel.pictures) == 0
+    assert result.reel.problem == "the task cannot draw itself"
+    assert result.steps == 8
+
+
+def test_a_renderer_that_breaks_down_costs_the_film_alone():
+    task = line_task.Config().build()
+    plain = rollout(task, StillActor().build(task), 0)
+
+    def render():
+        raise RuntimeError("no GL here")
+
+    task.render = render
+    result = rollout(task, StillActor().build(task), 0, film=True)
+    assert result.reel.problem == "no GL here"
+    assert result.to_json() == plain.to_json()

@@ -44,6 +44,7 @@ def test_a_crash_is_tried_once_more_and_counted(tmp_path, workers):
     assert always[2].to_json() == {
         "seed": 2, "success": False, "reason": "crashed", "steps": 0, "attempts": 2,
         "instruction": always[2].instruction, "detail": "RuntimeError: the simulator fell over",
+        "return": None,
     }  # fmt: skip
     healthy = play(point_task.Config(), range(5), workers=0)
     assert [r.to_json() for r in always[3:]] == [r.to_json() for r in healthy[3:]]

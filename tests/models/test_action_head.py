@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,15 @@ from tests.models.samples import Samples, reference_shapes
 from torch.nn import functional
 
 from bydemo.core.errors import InputError
-from bydemo.models.action_head import action_losses, cross_entropy, output_width, split_outputs
+from bydemo.models.action_head import (
+    HUBER_DELTA,
+    ContinuousLoss,
+    action_losses,
+    check_continuous_loss,
+    cross_entropy,
+    output_width,
+    split_outputs,
+)
 from bydemo.models.base import Prediction
 
 REFERENCE_SHARES = (0.12, 0.75, 0.13)
@@ -139,3 +148,31 @@ def test_targets_of_another_shape() -> None:
         action_losses(prediction, batch | {"continuous": torch.zeros(9, 3)}, shapes.classes)
     with pytest.raises(InputError, match=r"'labels': shape \(9, 1\), expected \(9, 1, 1\)"):
         action_losses(prediction, batch | {"labels": batch["labels"][..., 0]}, shapes.classes)
+
+
+@pytest.mark.parametrize(
+    ("name", "by_hand"),
+    [
+        ("mse", lambda e: e**2),
+        ("l1", abs),
+        ("huber", lambda e: 0.5 * e**2 if abs(e) < HUBER_DELTA
+            else HUBER_DELTA * (abs(e) - 0.5 * HUBER_DELTA)),
+    ],
+)  # fmt: skip
+def test_distances_by_hand(name: ContinuousLoss, by_hand: Callable[[float], float]) -> None:
+    """Mean over components, sum over valid steps; the errors lie on both sides of the bend."""
+    errors = torch.tensor([[[0.05, -0.3], [0.02, 0.0]], [[0.5, -0.09], [7.0, 7.0]]])
+    valid = torch.tensor([[True, True], [True, False]])
+    batch = {"continuous": torch.zeros(2, 2, 2), "valid": valid}
+    told = Prediction(continuous=errors, logits=torch.zeros(2, 2, 0))
+    losses = action_losses(told, batch, (), continuous=name)
+    expected = sum(by_hand(float(e)) / 2 for row in errors[valid] for e in row)
+    assert losses.count == 3
+    assert list(losses.parts) == [name]
+    assert float(losses.total) == pytest.approx(expected, rel=1e-5)
+    assert float(losses.parts[name][0]) == float(losses.total)
+
+
+def test_an_unknown_distance() -> None:
+    with pytest.raises(InputError, match="field 'loss': 'rmse' is none of mse, l1, huber"):
+        check_continuous_loss("rmse")

@@ -50,14 +50,14 @@ def test_raw_observation_in_raw_action_out() -> None:
 def test_action_is_within_the_limits() -> None:
     agent = blind()
     with torch.no_grad():
-        agent.model.layers[-1].bias.fill_(100.0)
+        agent.model.network.layers[-1].bias.fill_(100.0)
     assert (agent.act(jaco_observation())[:3] == np.float32(0.2)).all()
 
 
 def test_broken_model_gives_nan_rather_than_a_choice() -> None:
     agent = blind()
     with torch.no_grad():
-        agent.model.layers[-1].bias.fill_(float("nan"))
+        agent.model.network.layers[-1].bias.fill_(float("nan"))
     assert np.isnan(agent.act(jaco_observation())).all()
 
 

@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 from bydemo.studies.comparison import compare_runs
 
 
@@ -31,6 +33,19 @@ def test_other_tasks_and_other_seeds_are_not_compared(tmp_path):
     said = "at pick, a and b were judged on different tasks: t x against y"
     assert first == {"problem": said}
     assert second == {"problem": "at pick, a and c share no seed"}
+
+
+def test_returns_are_compared_beside_success(tmp_path):
+    folders = [run(tmp_path / name, won) for name, won in (("a", {1}), ("b", {1}))]
+    for folder, more in zip(folders, (1.0, 0.0), strict=True):
+        results = json.loads((folder / "results.json").read_text())
+        for row in results["rollouts"]["pick"]["episodes"]:
+            row |= {"return": row["seed"] % 3 + more + 0.1 * (row["seed"] % 2), "steps": 5}
+        (folder / "results.json").write_text(json.dumps(results))
+    found = compare_runs(folders)[0]["rollouts"]["pick"]
+    assert found["verdict"] == "cannot tell from n = 20 seeds"
+    assert found["return"]["verdict"] == "better"
+    assert found["return"]["value"] == pytest.approx(1.0)
 
 
 def test_runs_that_were_not_judged_have_nothing_to_compare(tmp_path):

@@ -5,11 +5,12 @@ from bydemo.core.errors import InputError
 from bydemo.studies import judging
 
 
+@pytest.mark.parametrize("kind", ["simulation", "minari"])
 @pytest.mark.parametrize(("first", "seen"), [(0, 3), (2, 1), (3, 0)])
-def test_starts_that_were_demonstrated_are_refused(tmp_path, monkeypatch, first, seen):
+def test_starts_that_were_demonstrated_are_refused(tmp_path, monkeypatch, first, seen, kind):
     path = tmp_path / "d"
     write_dataset(path, lengths=[4, 4, 4])  # seeds 0, 1 and 2
-    results = {"dataset": {"path": str(path), "source": {"kind": "simulation"}}, "rollouts": {}}
+    results = {"dataset": {"path": str(path), "source": {"kind": kind}}, "rollouts": {}}
     monkeypatch.setattr(judging, "open_run", lambda run: (None, results))
     how = judging.Rollouts(n=5, first_seed=first)
     if not seen:

@@ -112,6 +112,28 @@ def test_prune_keeps_the_newest_the_best_and_some_whole_ones(tmp_path: Path) -> 
     assert len(list(tmp_path.iterdir())) == 4
 
 
+def test_prune_keeps_as_many_where_none_is_whole(tmp_path: Path) -> None:
+    folder = CheckpointFolder(tmp_path)
+    names = [f"epoch-0000-step-000000{step}" for step in range(1, 6)]
+    for name in names:
+        save(folder, name)
+    folder.prune(2, names[1])
+    assert folder.names() == [names[1], *names[3:]]
+
+
+def test_names_sort_by_time_beyond_ten_thousand_epochs(tmp_path: Path) -> None:
+    """Ten thousand epochs of a few steps are an afternoon's work."""
+    folder = CheckpointFolder(tmp_path)
+    names = ["epoch-9999", "epoch-9999-step-0039998", "epoch-9999-step-10000001", "epoch-10000",
+             "epoch-10000-step-0040001"]  # fmt: skip
+    for name in reversed(names):
+        save(folder, name)
+    assert folder.names() == names
+    assert folder.load().path.name == names[-1]
+    folder.remove_after("epoch-9999")
+    assert folder.names() == ["epoch-9999"]
+
+
 def test_leftovers_are_swept_at_the_start(tmp_path: Path) -> None:
     left = tmp_path / "checkpoints" / ".epoch-0009.part"
     left.mkdir(parents=True)

@@ -9,16 +9,18 @@ import numpy as np
 import pytest
 import torch
 
-from bydemo.training.feed import Share, feed
+from bydemo.training.feed import WORTH_A_THREAD, Share, feed
 
 CPU = torch.device("cpu")
 
 
 class Source:
-    """Samples that are their own row numbers; remembers which thread gathered."""
+    """Samples that are their own row numbers, of so many bytes more; remembers which thread
+    gathered."""
 
-    def __init__(self) -> None:
+    def __init__(self, padding: int = 0) -> None:
         self.threads: list[str] = []
+        self.padding = {"more": np.zeros(padding, np.uint8)} if padding else {}
 
     def __len__(self) -> int:
         return 10
@@ -27,37 +29,50 @@ class Source:
         self.threads.append(threading.current_thread().name)
         if 99 in rows:
             raise OSError("disk gone")
-        return {"row": rows.copy()}
+        return {"row": rows.copy(), **self.padding}
 
 
 def rows_of(step: int) -> np.ndarray:
     return np.array([step, step + 1])
 
 
-@pytest.mark.parametrize("prefetch", [False, True])
-def test_batches_in_order(prefetch: bool) -> None:
-    batches = feed(Source(), rows_of, range(3, 6), CPU, prefetch=prefetch)
+every_way = pytest.mark.parametrize(
+    ("prefetch", "padding"), [(False, 0), (True, 0), (True, WORTH_A_THREAD)]
+)
+
+
+@every_way
+def test_batches_in_order(prefetch: bool, padding: int) -> None:
+    batches = feed(Source(padding), rows_of, range(3, 6), CPU, prefetch=prefetch)
     got = [(step, batch["row"].tolist(), rows) for step, batch, rows in batches]
     assert got == [(3, [3, 4], 2), (4, [4, 5], 2), (5, [5, 6], 2)]
 
 
-def test_next_batch_is_prepared_by_another_thread() -> None:
-    source = Source()
-    batches = feed(source, rows_of, range(3), CPU, prefetch=True)
+def test_next_large_batch_is_prepared_by_another_thread() -> None:
+    source = Source(WORTH_A_THREAD)
+    batches = feed(source, rows_of, range(4), CPU, prefetch=True)
+    next(batches)
     next(batches)
     batches.close()
-    assert 1 <= len(source.threads) <= 2
-    assert all(name.startswith("bydemo-batches") for name in source.threads)
+    assert 2 <= len(source.threads) <= 3
+    assert all(name.startswith("bydemo-batches") for name in source.threads[1:])
+    assert not any(t.name.startswith("bydemo-batches") for t in threading.enumerate())
+
+
+def test_small_batches_are_not_worth_a_thread() -> None:
+    source = Source()
+    list(feed(source, rows_of, range(4), CPU, prefetch=True))
+    assert source.threads == [threading.current_thread().name] * 4
 
 
 def test_no_steps() -> None:
     assert list(feed(Source(), rows_of, range(4, 4), CPU, prefetch=True)) == []
 
 
-@pytest.mark.parametrize("prefetch", [False, True])
-def test_an_error_while_gathering_arrives(prefetch: bool) -> None:
+@every_way
+def test_an_error_while_gathering_arrives(prefetch: bool, padding: int) -> None:
     rows: Callable[[int], np.ndarray] = lambda step: np.array([97 + step])  # noqa: E731
-    batches = feed(Source(), rows, range(5), CPU, prefetch=prefetch)
+    batches = feed(Source(padding), rows, range(5), CPU, prefetch=prefetch)
     assert next(batches)[0] == 0
     assert next(batches)[0] == 1
     with pytest.raises(OSError, match="disk gone"):

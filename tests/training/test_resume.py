@@ -17,9 +17,11 @@ from tests.training.toy import SHAPES, config, policy, run, same_weights
 from bydemo.core.errors import CheckpointError, TrainingError, UnknownNameError
 from bydemo.core.results import read_lines
 from bydemo.models.proprioception import Config
-from bydemo.training.loop import Update, train
+from bydemo.training.loop import TrainingConfig, Update, train
 
 SETTINGS = config(epochs=3, ema=0.9, clip=1.0, schedule="cosine", warmup=2, log_every=3)
+IN_STEPS = replace(SETTINGS, epochs=None, steps=13, validate_every=4, choose="last")
+"""Rounds of four steps across epochs of five."""
 
 
 class Ask:
@@ -39,18 +41,21 @@ def without_times(path: Path) -> list[dict]:
             for row in read_lines(path / "metrics.jsonl")]  # fmt: skip
 
 
+@pytest.mark.parametrize("settings", [SETTINGS, IN_STEPS, replace(IN_STEPS, choose="best")])
 @pytest.mark.parametrize("step", [1, 4, 5, 7, 12])
-def test_sigterm_saves_leaves_and_resumes_bit_for_bit(tmp_path: Path, step: int) -> None:
+def test_sigterm_saves_leaves_and_resumes_bit_for_bit(
+    tmp_path: Path, settings: TrainingConfig, step: int
+) -> None:
     """Mid-epoch and at an epoch's end; the model resumed into starts from other weights."""
-    straight, expected = run(tmp_path / "a", settings=SETTINGS)
+    straight, expected = run(tmp_path / "a", settings=settings)
     with pytest.raises(SystemExit) as left:
-        run(tmp_path / "b", settings=SETTINGS, on_update=Ask(step))
+        run(tmp_path / "b", settings=settings, on_update=Ask(step))
     assert left.value.code == 143
-    resumed, result = run(tmp_path / "b", policy(seed=99), settings=SETTINGS, resume=True)
+    resumed, result = run(tmp_path / "b", policy(seed=99), settings=settings, resume=True)
     assert same_weights(straight, resumed)
     assert without_times(tmp_path / "a") == without_times(tmp_path / "b")
-    assert (result.loss, result.chosen_epoch, result.steps) == (
-        expected.loss, expected.chosen_epoch, expected.steps)  # fmt: skip
+    assert (result.loss, result.chosen_step, result.steps) == (
+        expected.loss, expected.chosen_step, expected.steps)  # fmt: skip
     assert result.seconds > 0
 
 
@@ -106,6 +111,20 @@ def test_more_epochs_where_the_schedule_allows(tmp_path: Path) -> None:
     run(tmp_path / "c", settings=replace(short, schedule="cosine"))
     with pytest.raises(TrainingError, match="epochs: 1 was, 3 now"):
         run(tmp_path / "c", settings=replace(long, schedule="cosine"), resume=True)
+
+
+def test_more_steps_where_the_schedule_allows(tmp_path: Path) -> None:
+    short, long = (config(epochs=None, steps=n, choose="last") for n in (7, 12))
+    straight, _ = run(tmp_path / "a", settings=long)
+    run(tmp_path / "b", settings=short)
+    resumed, _ = run(tmp_path / "b", settings=long, resume=True)
+    assert same_weights(straight, resumed)
+    in_epochs, _ = run(tmp_path / "c", settings=config(epochs=3, choose="last"))
+    more, _ = run(tmp_path / "b", settings=config(epochs=3, choose="last"), resume=True)
+    assert same_weights(in_epochs, more)
+    run(tmp_path / "d", settings=replace(short, schedule="cosine"))
+    with pytest.raises(TrainingError, match="steps: 7 was, 12 now"):
+        run(tmp_path / "d", settings=replace(long, schedule="cosine"), resume=True)
 
 
 def test_more_minutes_go_on(tmp_path: Path) -> None:

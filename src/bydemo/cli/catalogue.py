@@ -15,6 +15,8 @@ FORMATS = "bydemo.data.formats"
 RECIPES = "bydemo.studies.recipes"
 TASKS = "bydemo.sim.tasks"
 MODELS = "bydemo.models"
+EXPORTS = "bydemo.exports"
+STUDIES = "bydemo.studies.plans"
 
 
 def verbs() -> dict[str, str]:
@@ -37,6 +39,16 @@ def models() -> dict[str, str]:
     from bydemo.models import model_names
 
     return {name: summary(_tree(MODELS, name)) for name in model_names()}
+
+
+def exports() -> dict[str, str]:
+    """Export format, as it is typed -> what it is, in a line."""
+    return {name.replace("_", "-"): text for name, text in _leaves(EXPORTS).items()}
+
+
+def studies() -> dict[str, str]:
+    """Study -> what it asks, in a line."""
+    return _leaves(STUDIES)
 
 
 def recipes() -> dict[str, str]:

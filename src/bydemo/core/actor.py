@@ -13,7 +13,12 @@ Observation = Mapping[str, NDArray[Any]]
 
 
 class Actor(Protocol):
-    """Acts one episode at a time; the same seed gives the same actions."""
+    """Acts one episode at a time; the same seed gives the same actions.
+
+    An actor may have an attribute `label`: after each `act()` the action (A,) float32 that a
+    teacher would take where this actor took another one. It is then what a recording holds as the
+    action, with what was carried out beside it as the annotation `executed_action`.
+    """
 
     def reset(self, seed: int, instruction: str) -> None:
         """Begin an episode, forgetting the last one."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +20,7 @@ from bydemo.core.statistics import Statistics, measure
 
 Scaling = Literal["standardise", "minmax", "none"]
 FloatArray = NDArray[np.float32]
+Columns = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,11 +63,27 @@ def fit_affine(statistics: Statistics, scaling: Scaling) -> Affine:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Codec:
-    """Encodes proprioception and actions of one `Spec`; saved beside the weights."""
+    """Encodes proprioception and actions of one `Spec`; saved beside the weights.
+
+    What follows from the spec alone is worked out once: looking it up would cost an agent of
+    measured states as much as its network.
+    """
 
     spec: Spec
     proprioception: Affine
     action: Affine
+
+    @cached_property
+    def _felt(self) -> dict[str, Columns]:
+        return _proprioceptive_columns(self.spec)
+
+    @cached_property
+    def _numeric(self) -> Columns:
+        return self.spec.action.columns(labels=False)
+
+    @cached_property
+    def _labelled(self) -> Columns:
+        return self.spec.action.columns(labels=True)
 
     @classmethod
     def fit(
@@ -96,7 +114,7 @@ class Codec:
 
     def gather(self, observation: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
         """The raw proprioception (..., P): the used components of all vector fields in order."""
-        return gather_proprioception(self.spec, observation)
+        return _gather(self._felt, observation)
 
     def encode_observation(self, observation: Mapping[str, NDArray[Any]]) -> FloatArray:
         """Raw vector fields (..., D) -> encoded proprioception (..., P) float32."""
@@ -104,16 +122,14 @@ class Codec:
 
     def encode_action(self, action: NDArray[Any]) -> tuple[FloatArray, NDArray[np.int64]]:
         """Raw (..., A) -> continuous (..., C) float32 and labels (..., G) int64 class indices."""
-        field = self.spec.action
-        labels = action[..., field.columns(labels=True)].astype(np.int64)
-        return self.action.encode(action[..., field.columns(labels=False)]), labels
+        labels = action[..., self._labelled].astype(np.int64)
+        return self.action.encode(action[..., self._numeric]), labels
 
     def decode_action(self, continuous: NDArray[Any], labels: NDArray[Any]) -> FloatArray:
         """The way back: (..., C) and (..., G) -> raw (..., A) float32; an agent clips to limits."""
-        field = self.spec.action
-        raw = np.zeros((*continuous.shape[:-1], *field.shape), np.float32)
-        raw[..., field.columns(labels=False)] = self.action.decode(continuous)
-        raw[..., field.columns(labels=True)] = labels
+        raw = np.zeros((*continuous.shape[:-1], *self.spec.action.shape), np.float32)
+        raw[..., self._numeric] = self.action.decode(continuous)
+        raw[..., self._labelled] = labels
         return raw
 
     def to_json(self) -> dict[str, Any]:
@@ -147,9 +163,20 @@ class Codec:
 
 def gather_proprioception(spec: Spec, observation: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     """The raw proprioception (..., P) of `spec`: used components of its vector fields, in order."""
-    names = spec.vectors
-    missing = [n for n in names if n not in observation]
-    if missing:
-        raise InputError("missing from the observation", field=missing[0])
-    chosen = [observation[n][..., spec.observation[n].columns(labels=False)] for n in names]
-    return np.concatenate(chosen, axis=-1)
+    return _gather(_proprioceptive_columns(spec), observation)
+
+
+def _proprioceptive_columns(spec: Spec) -> dict[str, Columns]:
+    """Vector field -> the indices of its components that are shown to a model."""
+    return {name: spec.observation[name].columns(labels=False) for name in spec.vectors}
+
+
+def _gather(
+    columns: Mapping[str, Columns], observation: Mapping[str, NDArray[Any]]
+) -> NDArray[Any]:
+    """(..., P): these components of these fields, one field's after the other's."""
+    for name in columns:
+        if name not in observation:
+            raise InputError("missing from the observation", field=name)
+    chosen = [observation[name][..., indices] for name, indices in columns.items()]
+    return chosen[0] if len(chosen) == 1 else np.concatenate(chosen, axis=-1)

@@ -28,6 +28,13 @@ class InputError(BydemoError):
         super().__init__(f"{', '.join(where)}: {problem}" if where else problem)
 
 
+class ExpertError(InputError):
+    """A demonstrator that cannot be used: there is none, or it says what is no action.
+
+    Where another breakdown costs one episode, this ends the whole recording or evaluation.
+    """
+
+
 class UnknownNameError(BydemoError):
     """A name that no registered leaf has; the message lists near names and all valid ones."""
 

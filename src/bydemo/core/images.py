@@ -14,7 +14,7 @@ from bydemo.core.errors import InputError
 Image = NDArray[np.uint8]
 
 # ITU-R BT.601 luma, in 1/256ths so that it is exact integer arithmetic: 77 + 150 + 29 = 256.
-_LUMA = (77, 150, 29)
+LUMA = (77, 150, 29)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ def grey(image: NDArray[Any]) -> Image:
     if image.shape[-1] == 1:
         return image
     wide = image.astype(np.uint16)
-    luma = wide[..., 0] * _LUMA[0] + wide[..., 1] * _LUMA[1] + wide[..., 2] * _LUMA[2]
+    luma = wide[..., 0] * LUMA[0] + wide[..., 1] * LUMA[1] + wide[..., 2] * LUMA[2]
     out: Image = ((luma + 128) >> 8).astype(np.uint8)[..., None]
     return out
 

@@ -88,6 +88,7 @@ class Batches:
             )  # fmt: skip
         self._start = dataset.starts[self.episode_of]
         self._stop = (dataset.starts + dataset.lengths)[self.episode_of]
+        self._ahead = config.target_offset + np.arange(config.chunk)
         self._encode(codec, vocabulary)
         self._image: NDArray[np.uint8] | None = None
         if config.view.cameras:
@@ -105,11 +106,9 @@ class Batches:
         if self._image is not None:
             check_size(self._image_file, self._image.nbytes)
             batch["image"] = self._image[steps]
-        past = steps[:, None] - np.arange(config.history)[::-1]
-        past = np.maximum(past, self._start[rows][:, None])
-        batch["proprioception"] = self._proprioception[past].reshape(len(rows), -1)
+        batch["proprioception"] = self._past(rows, steps)
         batch["prompt"] = self._prompt[self.episode_of[rows]]
-        targets = steps[:, None] + (config.target_offset + np.arange(config.chunk))
+        targets = steps[:, None] + self._ahead
         last = self._stop[rows][:, None] - 1
         batch["valid"] = targets <= last
         # Beyond the end the last action is repeated, so that every number is a real one.
@@ -122,6 +121,14 @@ class Batches:
             batch["keyframe_steps"] = (keyframe - steps).astype(np.float32)
             batch |= self._keyframe_in_pictures(steps, keyframe)
         return batch
+
+    def _past(self, rows: Rows, steps: Rows) -> NDArray[np.float32]:
+        """(B, history * P): the proprioception up to each step, oldest first."""
+        if self.config.history == 1:
+            return self._proprioception[steps]
+        past = steps[:, None] - np.arange(self.config.history)[::-1]
+        past = np.maximum(past, self._start[rows][:, None])
+        return self._proprioception[past].reshape(len(rows), -1)
 
     def _keyframe_in_pictures(self, steps: Rows, keyframe: Rows) -> NumpyBatch:
         """Where the tool's tip at the keyframe appears in each camera of the view; nothing where no

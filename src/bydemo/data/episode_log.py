@@ -29,12 +29,13 @@ class EpisodeLog:
             os.close(self._descriptor)
             raise
 
-    def append(self, record: EpisodeRecord) -> None:
-        """Write and flush one line; after a failure the file is as before."""
-        line = json.dumps(asdict(record), allow_nan=False).encode() + b"\n"
+    def append(self, *records: EpisodeRecord) -> None:
+        """Write a line each and flush them at once; after a failure the file is as before."""
+        lines = [json.dumps(asdict(record), allow_nan=False).encode() for record in records]
+        content = b"".join(line + b"\n" for line in lines)
         before = os.fstat(self._descriptor).st_size
         try:
-            if os.write(self._descriptor, line) != len(line):
+            if os.write(self._descriptor, content) != len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._descriptor)
         except BaseException as error:
@@ -42,7 +43,7 @@ class EpisodeLog:
             if isinstance(error, OSError):
                 raise unwritten(self.path, error) from error
             raise
-        self.records.append(record)
+        self.records.extend(records)
 
     def close(self) -> None:
         """Let go of the lock."""

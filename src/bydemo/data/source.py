@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +176,14 @@ class Dataset:
         """Hexadecimal SHA-256 of the fields and of every episode's checksums: equal data only."""
         content = [self.spec.to_json(), [[e.length, dict(e.checksums)] for e in self.episodes]]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def when(self, episodes: int) -> Dataset:
+        """The dataset as it was when it held only its first `episodes` episodes."""
+        split = self.manifest.get("split")
+        parts = {n: tuple(i for i in p if i < episodes) for n, p in self.splits.items()}
+        then = split and {**split, "parts": {n: p for n, p in parts.items() if p}}
+        manifest = {**self.manifest, "complete": False, **({"split": then} if then else {})}
+        return replace(self, manifest=manifest, episodes=self.episodes[:episodes], _mapped={})
 
     def _rows(self, layout: ArrayLayout) -> int:
         return len(self.episodes) if layout.per_episode else self.steps

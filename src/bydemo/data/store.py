@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -102,8 +102,7 @@ class DatasetWriter:
 
         Instruction, success, info and the final observation are those of the last piece.
         """
-        if not self._open:
-            raise InputError("the writer is closed", path=self.path)
+        self._require_open()
         try:
             record = self._write_rows(pieces)
             for file in self._files.values():
@@ -116,6 +115,24 @@ class DatasetWriter:
         for file in self._files.values():
             file.commit()
         return record.index
+
+    def add_many(self, episodes: Iterable[Episode]) -> None:
+        """Append episodes with one flush for all of them, which is what short ones cost most; they
+        are safe on disk on return. After an error those before the faulty one are kept."""
+        self._require_open()
+        written: list[EpisodeRecord] = []
+        try:
+            for episode in episodes:
+                try:
+                    written.append(self._write_rows([episode], written))
+                except BaseException:
+                    for file in self._files.values():
+                        file.roll_back()
+                    raise
+                for file in self._files.values():
+                    file.commit()
+        finally:
+            self._flush(written)
 
     def close(self) -> None:
         """Finish: cut the files to size, and seal the manifest with their SHA-256."""
@@ -153,6 +170,22 @@ class DatasetWriter:
         elif self._open:
             self._abandon(remove=False)
 
+    def _require_open(self) -> None:
+        if not self._open:
+            raise InputError("the writer is closed", path=self.path)
+
+    def _flush(self, written: Sequence[EpisodeRecord]) -> None:
+        """Make written episodes count; the writer is of no use any more if that fails."""
+        if not written:
+            return
+        try:
+            for file in self._files.values():
+                file.sync()
+            self._log.append(*written)
+        except BaseException:
+            self._abandon(remove=False)
+            raise
+
     def _begin(self, expected_steps: int) -> None:
         for name in arrays_of(self.spec, self._known_arrays()):
             self._file(name).reserve(expected_steps)
@@ -188,10 +221,14 @@ class DatasetWriter:
 
     def _known_arrays(self) -> set[str]:
         """The arrays of the first episode, which all later ones must have too."""
-        return set(self._log.records[0].checksums) if self._log.records else set()
+        return _arrays_in(self._log.records)
 
-    def _write_rows(self, pieces: Iterable[Episode]) -> EpisodeRecord:
-        length, last, names = 0, None, self._known_arrays()
+    def _write_rows(
+        self, pieces: Iterable[Episode], before: Sequence[EpisodeRecord] = ()
+    ) -> EpisodeRecord:
+        """One episode's rows; `before` are those written since the last flush."""
+        length, last, names = 0, None, self._known_arrays() or _arrays_in(before)
+        first, start = not names, before[-1].stop if before else self.steps
         for piece in pieces:
             piece.check(self.spec)
             rows = _rows_of(piece)
@@ -203,7 +240,7 @@ class DatasetWriter:
         if last is None:
             raise InputError("an episode needs at least one step", field="action")
         for name, value in (last.final_observation or {}).items():
-            if not self._log.records:
+            if first:
                 names.add(FINAL + name)
             self._require_known(FINAL + name, names)
             self._file(FINAL + name).append(np.asarray(value)[None])
@@ -211,7 +248,7 @@ class DatasetWriter:
         for name in names:
             self._require_whole(name, 1 if name.startswith(FINAL) else length)
         return EpisodeRecord(
-            index=self.episodes, start=self.steps, length=length,
+            index=self.episodes + len(before), start=start, length=length,
             instruction=last.instruction, success=last.success, info=dict(last.info),
             checksums=written,
         )  # fmt: skip
@@ -237,6 +274,10 @@ class DatasetWriter:
             for name in (EPISODES, MANIFEST):
                 (self.path / name).unlink(missing_ok=True)
             self.path.rmdir()
+
+
+def _arrays_in(records: Sequence[EpisodeRecord]) -> set[str]:
+    return set(records[0].checksums) if records else set()
 
 
 def _rows_of(piece: Episode) -> dict[str, NDArray[Any]]:

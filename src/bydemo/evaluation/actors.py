@@ -6,25 +6,31 @@ to `reset`, so that results do not depend on which worker plays an episode.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, is_dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bydemo.core.actor import Actor, Observation
-from bydemo.core.errors import InputError
+from bydemo.core.config import to_plain
+from bydemo.core.errors import ExpertError, InputError
 from bydemo.core.fields import Field, check_match
 from bydemo.evaluation.events import neutral_class
 from bydemo.sim.task import Task
 
 _EXPERT_STREAM, _RANDOM_STREAM = 1, 2
-"""Keep the actor's dice apart from the task's, which are thrown with the bare seed."""
+"""Keep the actor's dice apart from the task's, which are thrown with the bare seed, and from those
+of `teaching`: 3 and 4."""
 
 
 class ActorFactory(Protocol):
-    """Describes an actor; importable and picklable."""
+    """Describes an actor; importable, picklable and hashable.
+
+    One whose actors have a `label` (see `Actor`) has a property `labels` that is True.
+    """
 
     def build(self, task: Task) -> Actor:
         """The actor, ready to `reset`; `task` is the one that it will act in."""
@@ -90,6 +96,27 @@ REFERENCES: dict[str, ActorFactory] = {
 """Actors that a policy's success rate is shown beside."""
 
 
+def labels(factory: ActorFactory) -> bool:
+    """Do its actors say what a teacher would have done, where they did something else?"""
+    return bool(getattr(factory, "labels", False))
+
+
+def described(factory: ActorFactory) -> dict[str, Any]:
+    """Who acts, as plain values: the name and the settings, those of actors inside it too."""
+    own: tuple[dataclasses.Field[Any], ...] = (
+        dataclasses.fields(factory) if is_dataclass(factory) else ()
+    )
+    names = [f.name for f in own if f.repr]
+    values = {name: getattr(factory, name) for name in names}
+    plain = {n: described(v) if hasattr(v, "build") else to_plain(v) for n, v in values.items()}
+    return {"actor": type(factory).__name__, "actor_config": plain}
+
+
+def expert_dice(seed: int) -> np.random.Generator:
+    """What the expert of the episode with this seed throws."""
+    return np.random.default_rng([seed, _EXPERT_STREAM])
+
+
 def reference_actors(names: Iterable[str]) -> dict[str, ActorFactory]:
     """Those of `REFERENCES` with these names; InputError for any other name."""
     chosen = {name: REFERENCES.get(name) for name in names}
@@ -105,7 +132,10 @@ class _Expert:
         self._expert: Actor | None = None
 
     def reset(self, seed: int, instruction: str) -> None:
-        self._expert = self._task.expert(np.random.default_rng([seed, _EXPERT_STREAM]))
+        try:
+            self._expert = self._task.expert(expert_dice(seed))
+        except InputError as error:  # this task has none: no episode will go better
+            raise ExpertError(error.problem, field=error.field) from error
         self._expert.reset(seed, instruction)
 
     def act(self, observation: Observation) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from multiprocessing.connection import Connection
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from bydemo.core import errors
 from bydemo.core.actor import Actor
@@ -49,11 +49,13 @@ class TaskFacts:
     spec: Spec
     max_steps: int
     rendering: Mapping[str, Any] | None
+    judged_by: Literal["success", "return"] = "success"
 
     @classmethod
     def of(cls, task: Task) -> TaskFacts:
         """`rendering` is the task's camera and rendering profile, if it has one."""
         return cls(spec=task.data_spec, max_steps=task.max_steps,
+                   judged_by=getattr(task, "judged_by", "success"),
                    rendering=getattr(task, "rendering", None))  # fmt: skip
 
 
@@ -69,12 +71,12 @@ class Stage:
         """Builds the task if there is none."""
         return TaskFacts.of(self._ready())
 
-    def play(self, factory: ActorFactory, seed: int, keep: bool) -> Rollout:
+    def play(self, factory: ActorFactory, seed: int, keep: bool, film: bool = False) -> Rollout:
         """One episode; whatever fails in it is in the result, what cannot be built raises."""
         task = self._ready()
         if factory not in self._actors:
             self._actors[factory] = factory.build(task)
-        result = rollout(task, self._actors[factory], seed, keep=keep)
+        result = rollout(task, self._actors[factory], seed, keep=keep, film=film)
         if result.crashed:
             self.close()
         return result
@@ -175,13 +177,15 @@ class Worker:
         facts: TaskFacts = answer
         return facts
 
-    def play(self, factory: ActorFactory, seed: int, keep: bool, limit: float) -> Rollout:
+    def play(
+        self, factory: ActorFactory, seed: int, keep: bool, limit: float, *, film: bool = False
+    ) -> Rollout:
         """One episode, ended by force when it takes longer than `limit` seconds."""
         if not self._greeted:
             self.greet()
         assert self._connection is not None
         with suppress(OSError):  # it died while idle: the receiver finds out
-            self._connection.send((factory, seed, keep))
+            self._connection.send((factory, seed, keep, film))
         answer = self._receive(limit)
         if isinstance(answer, str):
             reason = HUNG if answer.startswith("no answer") else KILLED

@@ -71,14 +71,15 @@ class EpisodePool:
 
     def run(
         self, factory: ActorFactory, seeds: Iterable[int], *,
-        keep: Callable[[], bool] = lambda: False,
+        keep: Callable[[], bool] = lambda: False, film: bool = False,
     ) -> Iterator[Rollout]:  # fmt: skip
         """One rollout a seed, in the order of `seeds`.
 
-        `keep` is asked before each episode begins whether what is seen and done will be wanted.
+        `keep` is asked before each episode begins whether what is seen and done will be wanted;
+        `film`: pictures too, as in `rollout`.
         """
         if self._stage is not None:
-            yield from self._run_here(self._stage, factory, seeds, keep)
+            yield from self._run_here(self._stage, factory, seeds, keep, film)
             return
         idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
         for worker in self._workers:
@@ -88,7 +89,7 @@ class EpisodePool:
         def attempt(seed: int, wanted: bool) -> Rollout:
             worker = idle.get()
             try:
-                return _twice(partial(worker.play, factory, seed, wanted, limit))
+                return _twice(partial(worker.play, factory, seed, wanted, limit, film=film))
             finally:
                 idle.put(worker)
 
@@ -109,11 +110,12 @@ class EpisodePool:
 
     @staticmethod
     def _run_here(
-        stage: Stage, factory: ActorFactory, seeds: Iterable[int], keep: Callable[[], bool]
-    ) -> Iterator[Rollout]:
+        stage: Stage, factory: ActorFactory, seeds: Iterable[int], keep: Callable[[], bool],
+        film: bool,
+    ) -> Iterator[Rollout]:  # fmt: skip
         for seed in seeds:
-            with _one_torch_thread():
-                result = _twice(partial(stage.play, factory, seed, keep()))
+            with one_torch_thread():
+                result = _twice(partial(stage.play, factory, seed, keep(), film))
             yield result
 
 
@@ -124,7 +126,7 @@ def _twice(play: Callable[[], Rollout]) -> Rollout:
 
 
 @contextmanager
-def _one_torch_thread() -> Iterator[None]:
+def one_torch_thread() -> Iterator[None]:
     """The number of threads changes sums in their last bits, and so an episode in the end."""
     torch = sys.modules.get("torch")
     threads = torch.get_num_threads() if torch is not None else 0

@@ -1,5 +1,5 @@
-"""From a network's last layer to an action chunk, and the loss of it: squared error and cross
-entropy, as sums.
+"""From a network's last layer to an action chunk, and the loss of it: a distance for continuous
+components and cross entropy for labels, as sums.
 
 Shape letters: B batch, K chunk steps, C continuous components, G label parts, S classes of all
 label parts together.
@@ -7,7 +7,8 @@ label parts together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Literal
 
 import torch
 from torch import Tensor
@@ -15,6 +16,29 @@ from torch.nn import functional
 
 from bydemo.core.errors import InputError
 from bydemo.models.base import Batch, Losses, Prediction, Shapes
+
+ContinuousLoss = Literal["mse", "l1", "huber"]
+"""How far a continuous prediction is from its target, see DISTANCES."""
+
+HUBER_DELTA: Final = 0.1
+"""[encoded units] where the Huber loss turns from a parabola into a line. A standardised action is
+cloned to about 0.03, so errors of more than three such deviations pull no harder than that."""
+
+DISTANCES: Final[Mapping[str, Callable[[Tensor, Tensor], Tensor]]] = {
+    "mse": lambda told, target: (told - target).square(),
+    "l1": lambda told, target: (told - target).abs(),
+    "huber": lambda told, target: functional.huber_loss(
+        told, target, reduction="none", delta=HUBER_DELTA
+    ),
+}
+"""Name -> the loss of each component: squared error, absolute error, or the squared one halved
+within HUBER_DELTA and a straight line beyond."""
+
+
+def check_continuous_loss(name: str) -> None:
+    """InputError unless `name` is a key of DISTANCES."""
+    if name not in DISTANCES:
+        raise InputError(f"'{name}' is none of {', '.join(DISTANCES)}", field="loss")
 
 
 def output_width(shapes: Shapes) -> int:
@@ -62,12 +86,15 @@ def action_losses(
     batch: Batch,
     classes: Sequence[int],
     class_weights: Sequence[float] = (),
+    *,
+    continuous: ContinuousLoss = "mse",
 ) -> Losses:
-    """MSE over the C components plus cross entropy, equal weights, over the steps that are valid.
+    """The distance over C components plus cross entropy, equal weights, over the valid steps.
 
     `classes` are the widths of the G label parts inside S. `class_weights` (S numbers, or none)
     multiply a step's cross entropy in `total`; the recorded part stays unweighted. Parts are
-    `mse` (encoded units squared, mean over C) and `cross_entropy` (nats, sum over label parts).
+    `mse` (or another of DISTANCES; encoded units, mean over C) and `cross_entropy` (nats, sum over
+    label parts).
     """
     valid = batch["valid"]
     steps = int(valid.sum())
@@ -80,9 +107,11 @@ def action_losses(
                 f"shape {tuple(target.shape)}, expected {tuple(prediction.continuous.shape)}",
                 field="continuous",
             )
-        squared = (prediction.continuous.float() - target).square().mean(-1)
-        mse = torch.where(valid, squared, 0.0).sum()
-        total, parts["mse"] = total + mse, (mse.detach(), steps)
+        distance = DISTANCES[continuous](prediction.continuous.float(), target)
+        if steps < valid.numel():
+            distance = torch.where(valid[..., None], distance, 0.0)
+        summed = distance.sum() / distance.shape[-1]
+        total, parts[continuous] = total + summed, (summed.detach(), steps)
     if classes:
         plain, weighted = _label_sums(prediction.logits, batch, classes, class_weights)
         total, parts["cross_entropy"] = total + weighted, (plain.detach(), steps)

@@ -113,6 +113,7 @@ class Agent:
         self._past: list[NDArray[np.float32]] = []
         self._prompt = self.vocabulary.encode("")
         self._random = np.random.default_rng(0)
+        self._cameras, self._vectors = self.view.cameras, self.spec.vectors
         self._classes = [len(part.classes) for part in self.spec.action.labels]
         self._low, self._high = action_limits(self.spec)
         if self.options.label_bias and len(self.options.label_bias) != sum(self._classes):
@@ -141,16 +142,21 @@ class Agent:
     def act_chunk(self, observation: Observation) -> NDArray[np.float32]:
         """The whole predicted chunk (K, A) for one raw observation."""
         self.see(observation)
-        batch = self.encode([observation], self._prompt[None])
         missing = self.history - len(self._past)
-        batch["proprioception"] = np.concatenate([self._past[0]] * missing + self._past, axis=1)
+        past = [self._past[0]] * missing + self._past
+        batch: dict[str, NDArray[Any]] = {
+            "proprioception": past[0] if self.history == 1 else np.concatenate(past, axis=1),
+            "prompt": self._prompt[None],
+        }
+        if self._cameras:
+            batch["image"] = self.view.of(observation)[None]
         chunk: NDArray[np.float32] = self.predict(batch).action[0]
         return chunk
 
     def see(self, observation: Observation) -> None:
         """Take a step's proprioception into the history; `act_chunk` does it by itself."""
         self._check(observation)
-        vectors = {n: observation[n][None] for n in self.spec.vectors}
+        vectors = {n: observation[n][None] for n in self._vectors}
         self._past = [*self._past, self.codec.encode_observation(vectors)][-self.history :]
 
     def act_batch(
@@ -169,12 +175,12 @@ class Agent:
         """A batch as the model takes it, from raw observations and word indices (B, L)."""
         for observation in observations:
             self._check(observation)
-        vectors = {n: np.stack([o[n] for o in observations]) for n in self.spec.vectors}
+        vectors = {n: np.stack([o[n] for o in observations]) for n in self._vectors}
         batch: dict[str, NDArray[Any]] = {
             "proprioception": self.codec.encode_observation(vectors),
             "prompt": prompts,
         }
-        if self.view.cameras:
+        if self._cameras:
             batch["image"] = np.stack([self.view.of(o) for o in observations])
         return batch
 
@@ -200,7 +206,7 @@ class Agent:
 
     def _check(self, observation: Observation) -> None:
         """Refuse an observation that is not what the agent was trained on."""
-        for name in (*self.view.cameras, *self.spec.vectors):
+        for name in (*self._cameras, *self._vectors):
             expected = self.spec.observation[name]
             if name not in observation:
                 raise InputError(

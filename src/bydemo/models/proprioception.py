@@ -1,35 +1,55 @@
 """A policy that sees no image: what the robot feels of itself, and at most the prompt.
 
-Shape letters as in `models/base.py`; E is the width of the prompt embedding. It stands beside
-every vision model to show how much of the action the cameras were needed for.
+Shape letters as in `models/base.py`; E is the width of the prompt embedding. It is the
+policy for tasks whose state is measured, and stands beside every vision model to show how much of
+the action the cameras were needed for.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
+from bydemo.core.errors import InputError
 from bydemo.core.language import PAD
-from bydemo.models.action_head import action_losses, output_width, split_outputs
+from bydemo.models.action_head import (
+    ContinuousLoss,
+    action_losses,
+    check_continuous_loss,
+    output_width,
+    split_outputs,
+)
 from bydemo.models.base import Batch, Losses, Policy, Prediction, Shapes
+from bydemo.nets.fully_connected import Activation, FullyConnectedNetwork, check_activation
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """A multilayer perceptron with ReLU.
+    """A multilayer perceptron.
 
-    widths: of the hidden layers. dropout: share dropped after each of them.
-    prompt_width: width E of the mean word embedding; 0 leaves the prompt out.
-    class_weights: one number a class, in the labels' order, that multiplies its cross entropy.
+    widths: of the hidden layers. activation: after each of them. layer_norm: before it.
+    dropout: share dropped after it. input_noise: standard deviation of Gaussian noise on the
+    encoded proprioception, in training only. loss: of the continuous components, see
+    `action_head.DISTANCES`. prompt_width: width E of the mean word embedding; 0 leaves the prompt
+    out. class_weights: one number a class, in the labels' order, that multiplies its cross entropy.
     """
 
     widths: tuple[int, ...] = (256, 256, 128)
+    activation: Activation = "relu"
+    layer_norm: bool = False
     dropout: float = 0.0
+    input_noise: float = 0.0
+    loss: ContinuousLoss = "mse"
     prompt_width: int = 0
     class_weights: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_activation(self.activation)
+        check_continuous_loss(self.loss)
+        if not self.input_noise >= 0:
+            raise InputError(f"is {self.input_noise:g}, expected 0 or more", field="input_noise")
 
     def build(self, shapes: Shapes) -> ProprioceptionPolicy:
         """A freshly initialised policy."""
@@ -47,20 +67,21 @@ class ProprioceptionPolicy(Policy):
             if config.prompt_width
             else None
         )
-        widths = (len(shapes.proprioception) + config.prompt_width, *config.widths)
-        layers: list[nn.Module] = []
-        for before, after in pairwise(widths):
-            layers += [nn.Linear(before, after), nn.ReLU()]
-            if config.dropout > 0:
-                layers.append(nn.Dropout(config.dropout))
-        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], output_width(shapes)))
+        self.network = FullyConnectedNetwork(
+            len(shapes.proprioception) + config.prompt_width,
+            output_width(shapes),
+            config.widths,
+            activation=config.activation,
+            layer_norm=config.layer_norm,
+            dropout=config.dropout,
+        )
 
     def predict(self, batch: Batch) -> Prediction:
         """The action chunk for each sample."""
         inputs = batch["proprioception"]
         if self.words is not None:
             inputs = torch.cat([inputs, self._mean_word(batch["prompt"])], dim=-1)
-        return split_outputs(self.layers(inputs), self.shapes)
+        return split_outputs(self.network(inputs), self.shapes)
 
     def _mean_word(self, prompt: Tensor) -> Tensor:
         """(B, L) word indices -> (B, E): the mean over words that are not padding."""
@@ -70,6 +91,15 @@ class ProprioceptionPolicy(Policy):
         return mean
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Losses:
-        """MSE of the continuous part plus cross entropy of the labels, equal weights."""
-        prediction = self.predict(batch)
-        return action_losses(prediction, batch, self.shapes.classes, self.config.class_weights)
+        """The continuous part's loss plus cross entropy of the labels, equal weights."""
+        if self.training and self.config.input_noise:
+            batch = {**batch, "proprioception": self._noisy(batch["proprioception"], generator)}
+        return action_losses(
+            self.predict(batch), batch, self.shapes.classes, self.config.class_weights,
+            continuous=self.config.loss,
+        )  # fmt: skip
+
+    def _noisy(self, felt: Tensor, generator: torch.Generator) -> Tensor:
+        """(B, P) with Gaussian noise added, independent in every component."""
+        noise = torch.randn(felt.shape, generator=generator, device=felt.device, dtype=felt.dtype)
+        return felt + self.config.input_noise * noise

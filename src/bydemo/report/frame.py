@@ -10,6 +10,8 @@ from bydemo.report.svg import Axis, element
 
 WIDTH = 360
 """Drawing units across every chart; the page scales them to the box."""
+COLOURS = 8
+"""How many series colours the style sheet defines; further series begin again."""
 
 
 def chart_figure(title: str, svg: Markup, *below: Markup, note: str = "") -> Markup:
@@ -57,6 +59,20 @@ def drawing(height: float, title: str, *children: Markup) -> Markup:
         "svg", *children,
         viewBox=f"0 0 {WIDTH} {height:.0f}", class_="chart", role="img", aria_label=title,
     )  # fmt: skip
+
+
+def text_width(text: str, size: float) -> float:
+    """About how many drawing units wide `text` is in letters of `size`."""
+    return sum(0.32 if c in "il.,;:'|!()[] \u00a0" else 0.58 for c in text) * size
+
+
+def fitted(text: str, width: float, size: float) -> str:
+    """`text`, cut short with an ellipsis where it is wider than `width` drawing units."""
+    if text_width(text, size) <= width:
+        return text
+    while text and text_width(f"{text}\u2026", size) > width:
+        text = text[:-1]
+    return f"{text.rstrip()}\u2026"
 
 
 def nothing() -> Markup:

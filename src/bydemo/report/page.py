@@ -29,6 +29,14 @@ class Tile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Home:
+    """The page above this one, and its relative address."""
+
+    title: str
+    address: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Section:
     """A headed part of the page; `lead` says in a sentence what the reader is looking at."""
 
@@ -50,6 +58,7 @@ def render_page(
     verdict: Sequence[str] = (),
     tiles: Sequence[Tile] = (),
     footer: str = "",
+    home: Home | None = None,
 ) -> str:
     """The whole page as HTML; `verdict` holds its first paragraphs, the first one the headline."""
     environment = jinja2.Environment(
@@ -71,6 +80,7 @@ def render_page(
         tiles=list(tiles),
         sections=list(sections),
         footer=footer,
+        home=home,
         style=asset("page.css"),
         script=asset("page.js"),
     )

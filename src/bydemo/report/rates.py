@@ -46,9 +46,10 @@ def rate_bar(
 
 
 def outcomes(block: Mapping[str, Any]) -> dict[int, bool]:
-    """Seed -> success of every rollout."""
+    """Seed -> success of every rollout of a task that knows its goal."""
     episodes = block.get("episodes") or []
-    return {int(e["seed"]): bool(e.get("success")) for e in episodes if "seed" in e}
+    return {int(e["seed"]): bool(e["success"]) for e in episodes
+            if "seed" in e and e.get("success") is not None}  # fmt: skip
 
 
 def difference_text(first: str, other: str, label: str, found: Mapping[str, Any]) -> str:

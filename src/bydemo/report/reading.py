@@ -67,13 +67,16 @@ class Run:
 def read_run(folder: Path) -> Run:
     """Read a run folder; InputError names the file or field that is missing or malformed.
 
-    A run that was trained but not yet evaluated reads well: its results are empty.
+    A run that was trained but not yet evaluated reads well: its results are empty. An actor that
+    was not trained has results without a configuration.
     """
     if not folder.is_dir():
         raise InputError("no such run folder", path=folder)
-    config = read_json(folder / "config.json")
-    results_path = folder / "results.json"
+    config_path, results_path = folder / "config.json", folder / "results.json"
     results = read_json(results_path) if results_path.exists() else {}
+    # A trained run's recipe has a name.
+    acted = "recipe" in results and results["recipe"] is None
+    config = read_json(config_path) if config_path.exists() or not acted else {}
     if results and results.get("schema") != SCHEMA:
         raise InputError(
             f"is {results.get('schema')!r}, expected '{SCHEMA}'", path=results_path, field="schema"
@@ -82,7 +85,8 @@ def read_run(folder: Path) -> Run:
         if not isinstance(found, Mapping):
             raise InputError("is no object", path=results_path, field=name)
     best_path = folder / "best.json"
-    metrics = list(read_lines(folder / "metrics.jsonl"))
+    metrics_path = folder / "metrics.jsonl"
+    metrics = list(read_lines(metrics_path)) if metrics_path.exists() or not acted else []
     return Run(
         path=folder,
         name=str(results.get("name") or folder.resolve().name),

@@ -56,11 +56,11 @@ def _versions(runs: Sequence[Run]) -> Markup:
 
 
 def _differences(runs: Sequence[Run]) -> Markup:
-    flat = [_flat(nested(run.config, "experiment")) for run in runs]
-    names = {name: None for known in flat for name in known}
+    known = [flat(nested(run.config, "experiment")) for run in runs]
+    names = {name: None for found in known for name in found}
     rows = []
     for name in names:
-        values = [known.get(name, DASH) for known in flat]
+        values = [found.get(name, DASH) for found in known]
         if len(set(values)) > 1:
             rows.append([name, *values])
     if not rows:
@@ -68,12 +68,13 @@ def _differences(runs: Sequence[Run]) -> Markup:
     return table(["", *(run.name for run in runs)], rows)
 
 
-def _flat(block: Mapping[str, Any], above: str = "") -> dict[str, str]:
+def flat(block: Mapping[str, Any], above: str = "") -> dict[str, str]:
+    """Nested settings as dotted name -> value in words."""
     out: dict[str, str] = {}
     for name, value in block.items():
         path = f"{above}{name}"
         if isinstance(value, Mapping):
-            out |= _flat(value, f"{path}.")
+            out |= flat(value, f"{path}.")
         else:
             out[path] = value if isinstance(value, str) else json.dumps(value)
     return out

@@ -1,4 +1,4 @@
-"""What happened in closed loop: success rates, reasons of failure, seeds, prompts and clips."""
+"""What happened in closed loop: success, returns, reasons of failure, seeds, prompts and clips."""
 
 from __future__ import annotations
 
@@ -13,9 +13,20 @@ from bydemo.core.errors import InputError
 from bydemo.report.charts import COLOURS, Bar, bar_chart
 from bydemo.report.frame import WIDTH, chart_figure, drawing
 from bydemo.report.images import clip
-from bydemo.report.page import Cell, Section, code_block, folded, heading, row_of, table
+from bydemo.report.page import (
+    Cell,
+    Section,
+    code_block,
+    folded,
+    heading,
+    paragraph,
+    row_of,
+    table,
+)
 from bydemo.report.rates import bounds, outcomes, rate_bar
 from bydemo.report.reading import Run, nested
+from bydemo.report.return_charts import return_charts, return_table
+from bydemo.report.returns import outcome_text
 from bydemo.report.svg import DASH, element, is_number, percent, sentence, spoken
 
 SQUARES = 25
@@ -29,7 +40,8 @@ def rollout_section(runs: Sequence[Run]) -> Section | None:
         return None
     bodies = [_task(runs, label) for label in labels]
     lead = "The policy acts on its own from start positions that it was not trained on. Whiskers "
-    lead += "are 95\u00a0% Wilson intervals; the same seed is the same start for every actor."
+    lead += "are 95\u00a0% intervals (of success rates Wilson's, of returns by bootstrap over the "
+    lead += "episodes); the same seed is the same start for every actor."
     return Section(title="Closed loop", lead=lead, body=Markup("").join(bodies))
 
 
@@ -53,11 +65,14 @@ def _task(runs: Sequence[Run], label: str) -> Markup:
     block = judged[0].block("rollouts", label)
     reasons = [_reasons(run, runs, label) for run in judged]
     grids = [_grid(run, runs, label) for run in judged]
-    charts = [chart for chart in (_rates(judged, runs, label), *reasons, *grids) if chart]
+    earned = return_charts(judged, runs, label)
+    charts = [c for c in (*earned, _rates(judged, runs, label), *reasons, *grids) if c]
     settings = json.dumps({"task": block.get("task"), **nested(block, "task_config")}, indent=2)
     return (
         heading(sentence(spoken(label)))
         + row_of(*charts)
+        + return_table(judged, runs, label)
+        + Markup("").join(paragraph(str(note)) for note in block.get("notes") or [])
         + _instructions(judged, label)
         + folded("Task settings", code_block(settings))
     )
@@ -74,12 +89,15 @@ def _rates(judged: Sequence[Run], runs: Sequence[Run], label: str) -> Markup:
             if isinstance(block, Mapping):
                 references.setdefault(actor, block)
     bars += [rate_bar(actor, block, quiet=True) for actor, block in references.items()]
-    return bar_chart([bar for bar in bars if bar], title="Success rate", percent=True)
+    known = [bar for bar in bars if bar]
+    return bar_chart(known, title="Success rate", percent=True) if known else Markup("")
 
 
 def _reasons(run: Run, runs: Sequence[Run], label: str) -> Markup:
     block = run.block("rollouts", label)
     counts, n = nested(block, "reasons"), block.get("n")
+    if not is_number(block.get("rate")) and not is_number(block.get("successes")):
+        return Markup("")
     failed = {str(k): v for k, v in counts.items() if is_number(v) and v and k != "success"}
     if not failed or not isinstance(n, int) or n == 0:
         return Markup("")
@@ -175,8 +193,8 @@ def _outcome(episode: Mapping[str, Any]) -> str:
 
 def _caption(episode: Mapping[str, Any], path: Path) -> str:
     said = [str(episode.get("instruction") or path.stem)]
-    if "success" in episode:
-        ended = "success" if episode["success"] else str(episode.get("reason") or "failure")
+    ended = outcome_text(episode)
+    if ended:
         said.append(f"{ended} after {episode['steps']} steps" if "steps" in episode else ended)
     if "seed" in episode:
         said.append(f"seed {episode['seed']}")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from bydemo.report.dagger_section import dagger_section
 from bydemo.report.measures import measures_in
 from bydemo.report.offline_sections import offline_sections
-from bydemo.report.page import Section, Tile, render_page, write_page
+from bydemo.report.page import Home, Section, Tile, render_page, write_page
 from bydemo.report.rates import bounds
 from bydemo.report.reading import POLICY, Run, nested, read_runs
 from bydemo.report.reproduction_sections import reproduction_section
+from bydemo.report.returns import judged_by_return, return_tiles
 from bydemo.report.rollout_sections import clips_section, rollout_section
 from bydemo.report.slice_sections import slices_section
 from bydemo.report.standing import main_split
@@ -32,14 +34,17 @@ def write_report(
     return write_page(destination, report_html(read_runs(folders), comparisons))
 
 
-def report_html(runs: Sequence[Run], comparisons: Comparisons = ()) -> str:
-    """The page as text."""
+def report_html(
+    runs: Sequence[Run], comparisons: Comparisons = (), *, home: Home | None = None
+) -> str:
+    """The page as text; `home` is a page above it to link to."""
     names = [run.name for run in runs]
     sections: list[Section | None] = [
         rollout_section(runs),
         clips_section(runs),
         *offline_sections(runs),
         slices_section(runs),
+        dagger_section(runs),
         training_section(runs),
         curves_section(runs),
         reproduction_section(runs),
@@ -52,6 +57,7 @@ def report_html(runs: Sequence[Run], comparisons: Comparisons = ()) -> str:
         sections=[section for section in sections if section is not None],
         footer="Written by bydemo from the run's own files; nothing on this page is fetched "
         "from elsewhere. Intervals are at the 95\u00a0% level.",
+        home=home,
     )
 
 
@@ -68,10 +74,13 @@ def _tiles(run: Run) -> list[Tile]:
     tiles = []
     for label in run.tasks:
         block = run.block("rollouts", label)
+        if judged_by_return(block):
+            tiles += return_tiles(label, block)
         n, successes, found = block.get("n"), block.get("successes"), bounds(block)
         if isinstance(n, int) and isinstance(successes, int) and n and found:
             note = f"{successes} of {n}; {100 * found[0]:.0f} to {percent(found[1])}"
-            name = f"{sentence(spoken(label))}, closed loop"
+            what = "success" if judged_by_return(block) else "closed loop"
+            name = f"{sentence(spoken(label))}, {what}"
             tiles.append(Tile(name=name, value=percent(successes / n), note=note))
     split = main_split(run)
     if split is not None:

@@ -13,6 +13,8 @@ Number = float | int | None
 
 MINUS, DASH, PERCENT = "\u2212", "\u2013", "\u00a0%"
 """The true minus sign; the dash of an undefined figure; a percent sign that stays on its line."""
+FEW_NAMES = 8
+"""A logarithmic axis through at most so many different values is labelled with these."""
 
 
 def element(tag: str, *children: Markup | str, **attributes: object) -> Markup:
@@ -55,6 +57,17 @@ def figure(value: Number, digits: int = 3) -> str:
     if size < -4:
         return f"{value:.{digits - 1}g}".replace("-", MINUS)
     return f"{value:.{max(0, digits - 1 - size)}f}".replace("-", MINUS)
+
+
+def rounded(value: Number, half: Number) -> str:
+    """A number with as many decimals as its uncertainty `half` leaves meaning to: -22.55 with
+    0.34, -22.6 with 0.65; of an unknown or vanishing one, three significant digits."""
+    if not is_number(value) or not is_number(half) or half <= 1e-5 * abs(value):
+        return figure(value)
+    size = math.floor(math.log10(half))
+    fine = half / 10.0**size < 4
+    decimals = min(max(0, (1 if fine else 0) - size), 6)
+    return f"{value:,.{decimals}f}".replace("-", MINUS)
 
 
 def percent(share: float, decimals: int = 0) -> str:
@@ -118,8 +131,61 @@ class Axis:
         share = (value - self.low) / (self.high - self.low)
         return self.start + share * (self.end - self.start)
 
+    def values(self, count: int) -> list[float]:
+        """The values that get labels."""
+        return ticks(self.low, self.high, count)
+
     def labels(self, count: int) -> list[tuple[float, str]]:
         """(place, text) of the axis labels."""
-        values = ticks(self.low, self.high, count)
+        values = self.values(count)
         step = values[1] - values[0] if len(values) > 1 else abs(values[0]) or 1.0
         return [(self.at(value), short(value, step)) for value in values]
+
+
+@dataclass(frozen=True)
+class LogAxis(Axis):
+    """A logarithmic map; `low` and `high` are positive. `named`: values that get the labels,
+    as far as there is room; round numbers unless given."""
+
+    named: tuple[float, ...] = ()
+
+    @classmethod
+    def around(cls, values: Sequence[float], start: float, end: float) -> LogAxis:
+        """An axis that holds all `values`, of which few enough are named as they are."""
+        known = sorted({v for v in values if v > 0}) or [1.0]
+        low, high = known[0], known[-1]
+        if high < 1.01 * low:
+            low, high = low / 2, high * 2
+        return cls(low, high, start, end, tuple(known) if len(known) <= FEW_NAMES else ())
+
+    def at(self, value: float) -> float:
+        """The place of `value`, which is positive."""
+        share = math.log(value / self.low) / math.log(self.high / self.low)
+        return self.start + share * (self.end - self.start)
+
+    def values(self, count: int) -> list[float]:
+        """The values that get labels, none nearer to its neighbours than `count` allow."""
+        room = abs(self.end - self.start) / (count + 1)
+        out: list[float] = []
+        for value in self.named or self._round(count):
+            if not out or abs(self.at(value) - self.at(out[-1])) >= room:
+                out.append(value)
+        return out
+
+    def labels(self, count: int) -> list[tuple[float, str]]:
+        """(place, text) of the axis labels."""
+        return [(self.at(value), _in_powers(value)) for value in self.values(count)]
+
+    def _round(self, count: int) -> list[float]:
+        powers = range(math.floor(math.log10(self.low)), math.floor(math.log10(self.high)) + 1)
+        for steps in ((1, 2, 5), (1, 3), (1,)):
+            found = [m * 10.0**p for p in powers for m in steps]
+            found = [v for v in found if self.low * 0.999 <= v <= self.high * 1.001]
+            if len(found) <= count + 2:
+                break
+        return found if len(found) > 1 else [self.low, self.high]
+
+
+def _in_powers(value: float) -> str:
+    text = f"{value:.0e}".replace("e-0", "e-") if value < 1e-3 else f"{value:,.6g}"
+    return text.replace("-", MINUS)

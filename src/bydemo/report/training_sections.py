@@ -18,8 +18,10 @@ FEW_EPOCHS = 4
 """With fewer training rows, those written within an epoch are drawn too."""
 
 
-def training_section(runs: Sequence[Run]) -> Section:
-    """The facts of one run as a list, of several as a table."""
+def training_section(runs: Sequence[Run]) -> Section | None:
+    """The facts of one run as a list, of several as a table; nothing where nothing was trained."""
+    if not any(run.config or run.block("training") for run in runs):
+        return None
     facts = [_facts(run) for run in runs]
     names = {name: None for known in facts for name in known}
     if len(runs) == 1:
@@ -35,7 +37,7 @@ def curves_section(runs: Sequence[Run]) -> Section | None:
     if not any(run.metrics for run in runs):
         return None
     parts = {name: None for run in runs for row in run.metrics for name in row.get("parts") or {}}
-    charts = [_curve(runs, None), *(_curve(runs, part) for part in parts)]
+    charts = [_curve(runs, None), *(_curve(runs, part) for part in parts), *_norms(runs)]
     lead = "Thin: training; bold with points: validation, once an epoch. "
     lead += "The dashed line marks the epoch whose weights were kept."
     if len(runs) > 1:
@@ -141,6 +143,25 @@ def _curve(runs: Sequence[Run], part: str | None) -> Markup:
         marks += _mark(run, colour, alone=len(runs) == 1)
     title = "Total loss" if part is None else sentence(part.replace("_", " ").replace(".", ", "))
     return line_chart(series, title=title, x_label="optimiser step", y_label="loss", marks=marks)
+
+
+def _norms(runs: Sequence[Run]) -> list[Markup]:
+    """The gradient's norm before clipping, where it was written down."""
+    series = []
+    for colour, run in enumerate(runs):
+        known = [
+            (float(row["step"]), float(row["gradient_norm"]))
+            for row in run.metrics
+            if is_number(row.get("gradient_norm")) and is_number(row.get("step"))
+        ]
+        xs, ys = _thinned(known)
+        if xs:
+            name = run.name if len(runs) > 1 else ""
+            series.append(Series(name=name, x=xs, y=ys, colour=colour, quiet=True))
+    if not series:
+        return []
+    drawn = line_chart(series, title="Gradient norm", x_label="optimiser step", y_label="norm")
+    return [drawn]
 
 
 def _points(run: Run, kind: str, part: str | None) -> list[tuple[float, float]]:

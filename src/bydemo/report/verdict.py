@@ -13,12 +13,22 @@ from typing import Any
 from bydemo.report.measures import measures_in
 from bydemo.report.rates import difference_text, rate_text
 from bydemo.report.reading import POLICY, Run, nested
+from bydemo.report.returns import (
+    ACTORS,
+    judged_by_return,
+    return_gap_text,
+    return_text,
+    returns_compared,
+    score_text,
+    worst_text,
+)
 from bydemo.report.standing import main_split, outcome_of, standing
-from bydemo.report.svg import spoken
+from bydemo.report.svg import is_number, spoken
 
 Comparisons = Sequence[Mapping[str, Any]]
 """The first run against each other one, in order: {"rollouts": {label: difference},
-"offline": {split: {figure: difference}}}; a difference is {"value", "low", "high", "verdict", "n"}.
+"offline": {split: {figure: difference}}}; a difference is {"value", "low", "high", "verdict", "n"},
+one of rollouts is of success rates, with that of returns under "return".
 """
 
 
@@ -51,8 +61,28 @@ RULE = (
 
 
 def _closed_loop(run: Run, name: str = "") -> str:
-    parts = [f"{rate_text(run.block('rollouts', label))} of {spoken(label)}" for label in run.tasks]
-    return f"{name or 'On its own, the policy'} succeeds in {listed(parts)}." if parts else ""
+    who = name or "On its own, the policy"
+    blocks = {label: run.block("rollouts", label) for label in run.tasks}
+    said = [
+        _earned(name or "the policy", label, block)
+        for label, block in blocks.items()
+        if judged_by_return(block)
+    ]
+    rates = [
+        f"{rate_text(block)} of {spoken(label)}"
+        for label, block in blocks.items()
+        if is_number(block.get("successes")) or not judged_by_return(block)
+    ]
+    if rates:
+        said.append(f"{'It' if said else who} succeeds in {listed(rates)}.")
+    return " ".join(said)
+
+
+def _earned(who: str, label: str, block: Mapping[str, Any]) -> str:
+    score, worst = score_text(block), worst_text(block)
+    text = f"At {spoken(label)} {who} earns a return of {return_text(block)}"
+    text += f", {worst}" if worst else ""
+    return f"{text}: score {score}." if score else f"{text}."
 
 
 def _references(run: Run) -> str:
@@ -60,21 +90,35 @@ def _references(run: Run) -> str:
     for label in run.tasks:
         for name, block in run.block("rollouts", label, "references").items():
             if isinstance(block, Mapping):
-                said.setdefault(ACTORS.get(name, name), []).append(
-                    f"{rate_text(block)} of {spoken(label)}"
-                )
-    parts = [f"{actor} in {listed(rates)}" for actor, rates in said.items()]
-    return f"For comparison: {'; '.join(parts)}." if parts else ""
+                said.setdefault(ACTORS.get(name, name), []).append(_reference(label, block))
+    parts = [f"{actor} {listed(outcomes)}" for actor, outcomes in said.items()]
+    if not parts:
+        return ""
+    return " ".join([f"For comparison: {'; '.join(parts)}.", *_behind_the_expert(run)])
 
 
-ACTORS = {"expert": "the scripted expert", "random": "random actions"}
-"""Reference actors in words."""
+def _behind_the_expert(run: Run) -> list[str]:
+    """The paired gap in returns, of each task that is judged by them."""
+    said = []
+    for label in run.tasks:
+        expert = run.block("rollouts", label, "references", "expert")
+        gap = return_gap_text(nested(expert, "policy_minus_this_return"))
+        if gap and judged_by_return(run.block("rollouts", label)):
+            said.append(f"On the same seeds of {spoken(label)}, policy minus expert is {gap}.")
+    return said
+
+
+def _reference(label: str, block: Mapping[str, Any]) -> str:
+    if not judged_by_return(block):
+        return f"in {rate_text(block)} of {spoken(label)}"
+    return f"earns {return_text(block)} at {spoken(label)}"
 
 
 def _compared(first: Run, other: Run, compared: Mapping[str, Any]) -> str:
     said = [
-        difference_text(first.name, other.name, label, found)
+        text
         for label, found in nested(compared, "rollouts").items()
+        for text in _acting(first, other, label, found)
     ]
     split = main_split(first)
     figures = nested(compared, "offline", split) if split else {}
@@ -87,6 +131,17 @@ def _compared(first: Run, other: Run, compared: Mapping[str, Any]) -> str:
     if clauses:
         said.append(f"offline it {'; it '.join(clauses)}")
     return f"{first.name} against {other.name}: {'; '.join(said)}." if said else ""
+
+
+def _acting(first: Run, other: Run, label: str, found: Mapping[str, Any]) -> list[str]:
+    """What the paired differences of one task say: of returns where it is judged by them, and of
+    success rates where they are known."""
+    returns, told = nested(found, "return"), []
+    if returns and judged_by_return(first.block("rollouts", label)):
+        told.append(returns_compared(first.name, other.name, label, returns))
+    if not told or is_number(found.get("value")):
+        told.append(difference_text(first.name, other.name, label, found))
+    return told
 
 
 def _offline(run: Run, name: str = "") -> str:

@@ -7,6 +7,7 @@ import numpy as np
 
 from bydemo.sim.jaco_arm import SOLVES, SUBSTEPS, JacoArm
 from bydemo.sim.kinematics import Vector
+from bydemo.sim.physics_warnings import warning_count
 
 
 def advance(model: mujoco.MjModel, data: mujoco.MjData, arm: JacoArm, velocity: Vector) -> bool:
@@ -15,17 +16,13 @@ def advance(model: mujoco.MjModel, data: mujoco.MjData, arm: JacoArm, velocity: 
     A diverging simulation resets itself silently, and a NaN control is only counted: both show
     in the warning counters, in time that does not advance, or in positions that aren't finite.
     """
-    before, warned = data.time, _warnings(data)
+    before, warned = data.time, warning_count(data)
     for _ in range(SOLVES):
         arm.drive(velocity)
         mujoco.mj_step(model, data, nstep=SUBSTEPS // SOLVES)
     expected = before + SUBSTEPS * model.opt.timestep
     return (
         abs(data.time - expected) < 0.5 * model.opt.timestep
-        and _warnings(data) == warned
+        and warning_count(data) == warned
         and bool(np.isfinite(data.qpos).all() and np.isfinite(data.qvel).all())
     )
-
-
-def _warnings(data: mujoco.MjData) -> int:
-    return sum(int(data.warning[i].number) for i in range(len(data.warning)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import gymnasium
 import numpy as np
@@ -17,8 +17,8 @@ Observation = dict[str, NDArray[Any]]
 Annotation = dict[str, NDArray[Any]]
 
 FAILURES = (
-    "never reached", "missed grasp", "dropped", "wrong object", "wrong place", "time-out",
-    "physics warning", "non-finite action",
+    "never reached", "missed grasp", "dropped", "wrong object", "wrong place", "goal missed",
+    "time-out", "physics warning", "non-finite action",
 )  # fmt: skip
 """Every reason that `failure_reason` may give."""
 
@@ -27,9 +27,13 @@ class Task(gymnasium.Env[Observation, NDArray[np.float32]], abc.ABC):  # type: i
     """An environment that judges itself.
 
     `reset(seed=...)` draws the whole episode from the seed: the same seed gives the same
-    observations, bit for bit.
+    observations, bit for bit. One that can draw has Gymnasium's `render()`, an RGB array, whether
+    or not its spec has a camera.
     """
 
+    judged_by: ClassVar[Literal["success", "return"]] = "success"
+    """What evaluation shows first; recording keeps episodes that are no success only where the
+    return is what counts."""
     data_spec: Spec
     """Fields of the observation, action and annotation (`spec` belongs to Gymnasium's registry)."""
     instruction: str
@@ -37,8 +41,8 @@ class Task(gymnasium.Env[Observation, NDArray[np.float32]], abc.ABC):  # type: i
     max_steps: int
 
     @abc.abstractmethod
-    def success(self) -> bool:
-        """Was the goal reached, as physics has it?"""
+    def success(self) -> bool | None:
+        """Was the goal reached, as physics has it? None: the environment knows no goal."""
 
     @abc.abstractmethod
     def failure_reason(self) -> str | None:
@@ -61,7 +65,7 @@ def space_of(fields: Mapping[str, Field]) -> gymnasium.spaces.Dict:
 def _box(field: Field) -> gymnasium.spaces.Box:
     if field.kind == "image":
         return gymnasium.spaces.Box(0, 255, field.shape, np.uint8)
-    return gymnasium.spaces.Box(-np.inf, np.inf, field.shape, np.float32)
+    return gymnasium.spaces.Box(-np.inf, np.inf, field.shape, np.dtype(field.dtype).type)
 
 
 def action_space_of(field: Field) -> gymnasium.spaces.Box:

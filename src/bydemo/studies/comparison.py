@@ -15,6 +15,8 @@ def compare_runs(folders: Sequence[Path]) -> list[dict[str, Any]]:
 
     Each entry: {"rollouts": {task label: difference}, "offline": {split: {figure: difference}}};
     a difference is {"value", "low", "high", "verdict", "n"}, or {"problem": why there is none}.
+    Of rollouts it is the success rates', with the returns' under "return", and lacks the former
+    where the task knows no goal.
     """
     results = [_results(folder) for folder in folders]
     return [

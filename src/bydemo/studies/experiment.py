@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import types
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +24,10 @@ class DataConfig:
 
     chunk: action steps predicted at once; target_offset: predict the action this many steps
     ahead; history: proprioception of how many last steps; keyframes: also the state at the next
-    key moment; share: fraction of the training episodes used, the first ones of a seeded shuffle.
+    key moment; share: fraction of the training episodes used, the first ones of a seeded shuffle;
+    episodes: so many of them instead, of the same shuffle, so that fewer are a part of more.
+    train_split, validation_split: names of the dataset's split; the latter may be missing where
+    training keeps the last weights.
     """
 
     view: View
@@ -33,6 +38,7 @@ class DataConfig:
     observation_scaling: Scaling = "standardise"
     action_scaling: Scaling = "none"
     share: float = 1.0
+    episodes: int | None = None
     train_split: str = "train"
     validation_split: str = "validation"
 
@@ -40,6 +46,13 @@ class DataConfig:
         if not 0 < self.share <= 1:
             raise InputError(f"is {self.share:g}, expected more than 0 and at most 1",
                              field="share")  # fmt: skip
+        if self.episodes is not None and self.episodes < 1:
+            raise InputError(f"is {self.episodes}, expected at least 1, or none", field="episodes")
+        if self.episodes is not None and self.share < 1:
+            raise InputError(
+                f"is {self.episodes}, and 'share' {self.share:g}: give one of them",
+                field="episodes",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,22 +99,31 @@ def _replaced(config: Any, names: list[str], value: Any, path: str) -> Any:
     if len(names) > 1:
         value = _replaced(getattr(config, names[0]), names[1:], value, path)
     else:
-        value = _like(getattr(config, names[0]), value, path)
+        value = _like(typing.get_type_hints(type(config))[names[0]], value, path)
     return dataclasses.replace(config, **{names[0]: value})
 
 
-def _like(old: Any, value: Any, path: str) -> Any:
-    """A text from the command line as the kind of value that it replaces."""
-    if not isinstance(value, str) or isinstance(old, str):
+def _like(hint: Any, value: Any, path: str) -> Any:
+    """A text from the command line as a value of the kind that a field holds."""
+    if not isinstance(value, str):
         return value
+    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    options = typing.get_args(hint) if union else (hint,)
+    if type(None) in options and value.lower() == "none":
+        return None
+    kind = next((option for option in options if option is not type(None)), str)
     try:
-        if isinstance(old, bool):
+        if kind is bool:
             return {"true": True, "false": False}[value.lower()]
-        if isinstance(old, tuple):
-            return tuple(part for part in value.split(",") if part)
-        if old is None:
-            return None if value.lower() == "none" else float(value)
-        return type(old)(value)
+        if typing.get_origin(kind) is tuple:
+            return _tuple_like(typing.get_args(kind), value)
+        return kind(value) if kind in (int, float) else value
     except (KeyError, ValueError) as error:
-        kind = type(old).__name__
-        raise InputError(f"'{value}' is not a {kind}", field=path) from error
+        name = getattr(kind, "__name__", str(kind))
+        raise InputError(f"'{value}' is not a {name}", field=path) from error
+
+
+def _tuple_like(kinds: tuple[Any, ...], value: str) -> tuple[Any, ...]:
+    """`64,32` as (64, 32) where the tuple holds numbers."""
+    parts = [part for part in value.split(",") if part]
+    return tuple(kinds[0](part) if kinds[0] in (int, float) else part for part in parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from bydemo.core.errors import InputError, MismatchError
+from bydemo.core.pusher import ENVIRONMENT as PUSHER
 from bydemo.core.results import versions, write_json
 from bydemo.data.source import Dataset
 from bydemo.evaluation.actors import SavedPolicy, reference_actors
@@ -31,6 +33,8 @@ from bydemo.studies.run import (
 FIRST_SEED = 1_000_000
 """Closed-loop seeds begin here, far from those of recordings, which begin at 0."""
 PREDICTIONS = "predictions"
+PUSHER_STEPS = 100
+"""Steps of an episode of Pusher as it is registered."""
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and of how much."""
@@ -41,14 +45,15 @@ class Rollouts:
     """How a policy is let act: `n` seeds a task, from `first_seed` on.
 
     execute: steps of each predicted chunk carried out before looking again; ensemble_decay:
-    average what recent chunks say instead; references: actors on the same seeds; clips: how many
-    successes and how many failures of each task are filmed.
+    average what recent chunks say instead; references: actors on the same seeds, None for the
+    usual ones of the task; clips: how many successes and how many failures of each task are filmed,
+    of one judged by return how many of the lowest and of the median returns.
     """
 
     n: int
     first_seed: int = FIRST_SEED
     workers: int = 2
-    references: tuple[str, ...] = ("expert", "random")
+    references: tuple[str, ...] | None = None
     clips: int = 3
     execute: int = 1
     ensemble_decay: float | None = None
@@ -98,7 +103,7 @@ def check_closed_loop(run: Path, tasks: Mapping[str, TaskConfig], how: Rollouts)
     """Raise all that `judge_closed_loop` could refuse, before anything is judged: seeds that were
     demonstrated, an unknown reference, a task of other fields than the policy's."""
     _refuse_recorded_seeds(open_run(run)[1], how)
-    reference_actors(how.references)
+    reference_actors(how.references or ())
     for config in tasks.values():
         task = undrawn(config).build()
         try:
@@ -133,21 +138,41 @@ def _policy(run: Path, how: Rollouts) -> SavedPolicy:
 def own_tasks(results: Mapping[str, Any]) -> dict[str, TaskConfig]:
     """Label -> the task that the run's data was recorded in; empty for real recordings."""
     source = results["dataset"].get("source", {})
+    if source.get("kind") == "minari":
+        return _environment_task(source.get("environment") or {})
     if source.get("kind") != "simulation":
         return {}
     return variants(source["task"], task_config(source["task"], source.get("task_config")))
 
 
+def _environment_task(spec: Mapping[str, Any]) -> dict[str, TaskConfig]:
+    """The task of a Gymnasium `EnvSpec` as plain JSON values; empty if it names no environment."""
+    if not spec.get("id"):
+        return {}
+    ours = ("render_mode", "max_episode_steps")  # how it was watched, and a limit given below
+    options = {n: v for n, v in (spec.get("kwargs") or {}).items() if n not in ours}
+    steps = spec.get("max_episode_steps")
+    if spec["id"] == PUSHER and not options and steps in (None, PUSHER_STEPS):
+        return variants("pusher", task_config("pusher"))
+    settings = {"environment": spec["id"], "options": json.dumps(options) if options else "",
+                "max_steps": steps}  # fmt: skip
+    return variants("gym", task_config("gym", settings))
+
+
 def variants(name: str, task: TaskConfig) -> dict[str, TaskConfig]:
-    """Label -> task: the skills that a task wants judged apart, or the task itself."""
+    """Label -> task: the skills that a task wants judged apart, or the task itself, by the name of
+    the environment inside it where it could be any."""
     apart = getattr(task, "variants", None)
-    return dict(apart()) if callable(apart) else {name: task}
+    if callable(apart):
+        return dict(apart())
+    return {str(getattr(task, "environment", name)): task}
 
 
 def _refuse_recorded_seeds(results: Mapping[str, Any], how: Rollouts) -> None:
     """A start that was demonstrated is no test, whoever asked for it."""
     folder = Path(results["dataset"]["path"])
-    if results["dataset"].get("source", {}).get("kind") != "simulation" or not folder.exists():
+    kind = results["dataset"].get("source", {}).get("kind")
+    if kind not in ("simulation", "minari") or not folder.exists():
         return
     recorded = {episode.info.get("seed") for episode in Dataset.open(folder).episodes}
     seen = recorded & set(range(how.first_seed, how.first_seed + how.n))

@@ -24,13 +24,16 @@ _SHARE_SEED = 0
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """Batches of both splits, the codec and vocabulary fitted on the training episodes alone."""
+    """Batches of both splits, the codec and vocabulary fitted on the training episodes alone.
+
+    validation: None where the dataset's split has no such part.
+    """
 
     codec: Codec
     vocabulary: Vocabulary
     shapes: Shapes
     train: Batches
-    validation: Batches
+    validation: Batches | None
 
 
 def prepare(config: DataConfig, dataset: Dataset) -> Prepared:
@@ -50,17 +53,26 @@ def prepare(config: DataConfig, dataset: Dataset) -> Prepared:
         vocabulary=vocabulary,
         shapes=shapes_for(codec, config.view, vocabulary, config.chunk, config.history),
         train=Batches(dataset, episodes, codec, vocabulary, batches),
-        validation=Batches(dataset, config.validation_split, codec, vocabulary, batches),
+        validation=(
+            Batches(dataset, config.validation_split, codec, vocabulary, batches)
+            if config.validation_split in dataset.splits
+            else None
+        ),
     )
 
 
 def training_episodes(config: DataConfig, dataset: Dataset) -> tuple[int, ...]:
-    """The episodes of the training split, or the first `share` of a fixed shuffle of them, so
-    that a smaller share is a part of every larger one."""
+    """The episodes of the training split, or the first `share` or `episodes` of a fixed shuffle of
+    them, so that fewer are a part of more."""
     episodes = dataset.split(config.train_split)
-    if config.share >= 1.0:
+    count = config.episodes or max(1, round(config.share * len(episodes)))
+    if count > len(episodes):
+        raise InputError(
+            f"is {count}, but the split '{config.train_split}' has {len(episodes)}",
+            path=dataset.path, field="episodes",
+        )  # fmt: skip
+    if count == len(episodes):
         return episodes
-    count = max(1, round(config.share * len(episodes)))
     chosen = order(len(episodes), _SHARE_SEED, 0)[:count]
     return tuple(sorted(episodes[int(i)] for i in chosen))
 

@@ -25,6 +25,8 @@ from bydemo.training.record import METRICS
 
 RUN_SCHEMA = "bydemo.run/1"
 CONFIG, RESULTS, MODEL = "config.json", "results.json", "model"
+GROWING = "dagger"
+"""Kind of a split in which an episode stays where it is as more are added."""
 
 
 def train_run(
@@ -34,10 +36,13 @@ def train_run(
     *,
     recipe: str,
     resume: bool | str = False,
+    begin: Agent | None = None,
     trackers: Sequence[str] = (),
     on_update: Callable[[Update], None] | None = None,
 ) -> TrainingResult:
     """Train into the folder `run`; afterwards `Agent.from_pretrained(run)` acts.
+
+    begin: start from this agent's weights instead of fresh ones, if it knows the same words.
 
     A run folder that exists is refused, unless `resume` goes on with it, from its newest
     checkpoint or the one named; then experiment and dataset must be the ones that it was started
@@ -54,12 +59,15 @@ def train_run(
     begun = bool(CheckpointFolder(run / CHECKPOINTS).names())
     going_on = resume if begun or isinstance(resume, str) else False
     prepared = prepare(experiment.data, dataset)
+    _check_choice(experiment, prepared, dataset)
     # Before the model is built, so that its initial weights are a function of the seed too.
     torch.manual_seed(experiment.training.seed)
     try:
         model = experiment.model.build(prepared.shapes)
     except ValueError as error:  # a layer refuses its width or its share of dropout
         raise InputError(str(error), field="model") from error
+    if begin is not None and begin.vocabulary == prepared.vocabulary:
+        model.load_state_dict(begin.model.state_dict())
     with _nothing_unless_saved(run):
         if not going_on:
             write_json(run / CONFIG, description)
@@ -69,6 +77,19 @@ def train_run(
         agent_of(experiment, prepared, model).save_pretrained(run / MODEL)
     write_json(run / RESULTS, first_results(run, description, dataset, prepared, result))
     return result
+
+
+def _check_choice(experiment: Experiment, prepared: Prepared, dataset: Dataset) -> None:
+    """Without validation episodes there is nothing to choose the best weights by."""
+    if prepared.validation is not None or experiment.training.choose == "last":
+        return
+    known = ", ".join(dataset.splits)
+    raise InputError(
+        f"is 'best', but the dataset's split has no part '{experiment.data.validation_split}' to "
+        f"choose by (it has: {known}); keep the last weights with 'last', or give the dataset a "
+        "split with validation episodes",
+        path=dataset.path, field="training.choose",
+    )  # fmt: skip
 
 
 @contextmanager
@@ -141,7 +162,9 @@ def first_results(
             "steps": dataset.steps,
             "train_episodes": len(prepared.train.episodes),
             "train_samples": len(prepared.train),
-            "validation_episodes": len(prepared.validation.episodes),
+            "validation_episodes": (
+                0 if prepared.validation is None else len(prepared.validation.episodes)
+            ),
         },
         "training": asdict(result),
         "offline": {},
@@ -178,8 +201,15 @@ def _read(path: Path, schema: str, objects: Sequence[str]) -> dict[str, Any]:
 
 
 def open_dataset(results: dict[str, Any], path: Path | None = None) -> Dataset:
-    """The dataset of a run (or the same one at another path), refused if it changed since."""
+    """The dataset of a run (or the same one at another path), refused if it changed since.
+
+    Of a DAgger run's, a round's learner is given what it was trained on: later rounds left every
+    episode in its split, which other recordings that grow do not.
+    """
     dataset = Dataset.open(path or results["dataset"]["path"])
+    episodes = results["dataset"].get("episodes")
+    if dataset.split_kind == GROWING and isinstance(episodes, int) and episodes > 0:
+        dataset = dataset.when(min(episodes, len(dataset.episodes)))
     if dataset.fingerprint() != results["dataset"]["fingerprint"]:
         raise InputError("is not the data that the run was trained on", path=dataset.path)
     return dataset

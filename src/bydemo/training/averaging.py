@@ -19,17 +19,20 @@ class WeightAverage:
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.model, self.decay = model, decay
         self.average = {n: t.detach().clone() for n, t in model.state_dict().items()}
-        self._averaged = {n for n, p in model.named_parameters() if p.is_floating_point()}
+        averaged = {n: p for n, p in model.named_parameters() if p.is_floating_point()}
+        self._weights: list[Tensor] = list(averaged.values())
+        self._averages = [self.average[name] for name in averaged]
+        self._copied = [n for n in self.average if n not in averaged]
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Take in the weights after optimiser step `step` (from 0)."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        for name, tensor in self.model.state_dict().items():
-            if name in self._averaged:
-                self.average[name].lerp_(tensor, 1 - decay)
-            else:
-                self.average[name].copy_(tensor)
+        torch._foreach_lerp_(self._averages, self._weights, 1 - decay)
+        if self._copied:
+            now = self.model.state_dict()
+            for name in self._copied:
+                self.average[name].copy_(now[name])
 
     @torch.no_grad()
     def load(self, tensors: Mapping[str, Tensor]) -> None:

@@ -1,8 +1,8 @@
 """Checkpoints: sealed folders of safetensors and JSON from which a run goes on bit for bit.
 
 `checkpoints/epoch-0003` was taken after three whole epochs, `epoch-0003-step-0000123` some way
-into the fourth, after 123 steps in all; so names sort by time. No random state is kept because
-every step sets its own from (seed, step), see `training/schedule.py`.
+into the fourth, after 123 steps in all. No random state is kept because every step sets its own
+from (seed, step), see `training/schedule.py`.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ MODEL, AVERAGE, OPTIMISER, STATE = (
 )
 CHECKPOINTS = "checkpoints"
 """Folder of a run's checkpoints."""
-_NAME = re.compile(r"epoch-\d{4,}(-step-\d{7,})?")
+_NAME = re.compile(r"epoch-(\d{4,})(?:-step-(\d{7,}))?")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Best:
-    """The epoch with the lowest validation loss so far."""
+    """The weights to keep so far: those of the lowest validation loss, or the last ones."""
 
     epoch: int
     step: int
@@ -48,8 +48,8 @@ class Best:
 @dataclass(frozen=True, kw_only=True)
 class TrainingState:
     """How far a run has come: steps and whole epochs done, seconds of wall time over all
-    resumptions, epochs since the last better one, the best one, and the running sums of the epoch
-    under way (name -> [sum, count])."""
+    resumptions, rounds (of one epoch or more) since the last better one, the best one, and the
+    running sums of the round under way (name -> [sum, count])."""
 
     step: int = 0
     epoch: int = 0
@@ -78,6 +78,13 @@ def checkpoint_name(epoch: int, step: int, *, whole: bool) -> str:
     return f"epoch-{epoch:04d}" if whole else f"epoch-{epoch:04d}-step-{step:07d}"
 
 
+def _when(name: str) -> tuple[int, int]:
+    """By what names sort in time: whole epochs, and the steps in all where the next has begun."""
+    found = _NAME.fullmatch(name)
+    assert found is not None, name
+    return int(found[1]), int(found[2] or 0)
+
+
 class CheckpointFolder:
     """The checkpoints of one run, oldest first."""
 
@@ -93,7 +100,8 @@ class CheckpointFolder:
         """Names of all committed checkpoints, oldest first."""
         if not self.path.is_dir():
             return []
-        return sorted(p.name for p in self.path.iterdir() if _NAME.fullmatch(p.name))
+        found = [p.name for p in self.path.iterdir() if _NAME.fullmatch(p.name)]
+        return sorted(found, key=_when)
 
     def save(
         self,
@@ -133,7 +141,7 @@ class CheckpointFolder:
 
     def _way_out(self, damaged: str) -> str:
         """What the user can do about a damaged checkpoint."""
-        for name in reversed([n for n in self.names() if n < damaged]):
+        for name in reversed([n for n in self.names() if _when(n) < _when(damaged)]):
             try:
                 verify_folder(self.path / name)
             except CheckpointError:
@@ -143,13 +151,13 @@ class CheckpointFolder:
 
     def remove_after(self, name: str) -> None:
         """Remove checkpoints later than `name`."""
-        self._remove(other for other in self.names() if other > name)
+        self._remove(other for other in self.names() if _when(other) > _when(name))
 
     def prune(self, keep: int, best: str | None) -> None:
-        """Remove all but the newest, the best, and the newest `keep` taken after whole epochs."""
+        """Remove all but the best, the newest `keep`, and the newest `keep` after whole epochs."""
         names = self.names()
         whole = [n for n in names if "-step-" not in n]
-        kept = {*names[-1:], *whole[-keep:], best}
+        kept = {*names[-keep:], *whole[-keep:], best}
         self._remove(name for name in names if name not in kept)
 
     def _remove(self, names: Iterable[str]) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from contextlib import closing
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
@@ -17,6 +18,11 @@ from torch import Tensor
 from bydemo.data.batches import order
 
 Rows = NDArray[np.int64]
+Gathered = tuple[dict[str, NDArray[Any]], int]
+"""A batch, and how many of its rows count."""
+
+WORTH_A_THREAD: Final = 1 << 20
+"""[bytes] a batch smaller than this is gathered sooner than handed from thread to thread."""
 
 
 class BatchSource(Protocol):
@@ -58,7 +64,7 @@ class Share:
 
     def _mine(self, rows: Rows, step: int) -> Rows:
         whole = rows[step * self.batch_size : (step + 1) * self.batch_size]
-        return np.array_split(whole, self.world)[self.rank]
+        return whole if self.world == 1 else np.array_split(whole, self.world)[self.rank]
 
 
 def feed(
@@ -69,28 +75,47 @@ def feed(
     *,
     prefetch: bool,
 ) -> Generator[tuple[int, dict[str, Tensor], int]]:
-    """(step, batch, B) for each of `steps`; with `prefetch` one thread prepares the next batch.
+    """(step, batch, B) for each of `steps`; with `prefetch` one thread prepares the next batch,
+    if the first one holds WORTH_A_THREAD.
 
     A process left without rows (fewer rows than processes) is given row 0 and B = 0: its loss is
     to be multiplied by 0, but it joins every gradient exchange.
     """
 
-    def gather(step: int) -> tuple[dict[str, NDArray[Any]], int]:
+    def gather(step: int) -> Gathered:
         rows = rows_of(step)
         return source.gather(rows if len(rows) else np.zeros(1, np.int64)), len(rows)
 
-    def tensors(batch: dict[str, NDArray[Any]]) -> dict[str, Tensor]:
-        return {n: torch.from_numpy(a).to(device, non_blocking=True) for n, a in batch.items()}
-
-    if not prefetch:
-        for step in steps:
-            batch, rows = gather(step)
-            yield step, tensors(batch), rows
+    if len(steps) == 0:
         return
+    first = gather(steps[0])
+    large = sum(array.nbytes for array in first[0].values()) >= WORTH_A_THREAD
+    how = _one_ahead if prefetch and large else _one_by_one
+    with closing(how(gather, first, steps[1:])) as batches:
+        for step, (batch, rows) in zip(steps, batches, strict=True):
+            tensors = {
+                n: torch.from_numpy(a).to(device, non_blocking=True) for n, a in batch.items()
+            }
+            yield step, tensors, rows
+
+
+def _one_by_one(
+    gather: Callable[[int], Gathered], first: Gathered, steps: range
+) -> Generator[Gathered]:
+    """`first`, then each of `steps` when it is asked for."""
+    yield first
+    for step in steps:
+        yield gather(step)
+
+
+def _one_ahead(
+    gather: Callable[[int], Gathered], first: Gathered, steps: range
+) -> Generator[Gathered]:
+    """`first`, then each of `steps`, gathered by a thread while the one before is used."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="bydemo-batches") as pool:
-        ahead = {step: pool.submit(gather, step) for step in steps[:1]}
+        ready = first
         for step in steps:
-            batch, rows = ahead.pop(step).result()
-            if step + 1 in steps:
-                ahead[step + 1] = pool.submit(gather, step + 1)
-            yield step, tensors(batch), rows
+            coming = pool.submit(gather, step)
+            yield ready
+            ready = coming.result()
+        yield ready

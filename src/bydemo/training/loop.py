@@ -1,12 +1,13 @@
 """The one training loop: it knows a `Trainable`, batches and a configuration, nothing else.
 
-A run folder gets `metrics.jsonl`, `checkpoints/` and `best.json`. Rows of `metrics.jsonl` hold
-`kind`, `epoch` (from 1), `step` (optimiser steps done), `seconds` (wall time of training so far,
-all resumptions together), `loss` and `parts` (means over samples), and
-- kind `train`, one an epoch: also learning_rate, gradient_norm (of the last step, unclipped),
+A run folder gets `metrics.jsonl`, `checkpoints/` and `best.json`. Steps come in rounds, by default
+of one or more whole epochs (`training/timetable.py`). Rows of `metrics.jsonl` hold `kind`, `epoch`
+(under way or just finished, from 1), `step` (optimiser steps done), `seconds` (wall time of training
+so far, all resumptions together), `loss` and `parts` (means over samples), and
+- kind `train`, one a round: also learning_rate, gradient_norm (of the last step, unclipped),
   samples_per_second, peak_memory_mb;
-- kind `validation`, one an epoch, at the end of the epoch or of the budget;
-- kind `progress`, every `log_every` steps: as `train`, over the epoch so far.
+- kind `validation`, one at the end of a round or of the budget, if there is validation data;
+- kind `progress`, every `log_every` steps: as `train`, over the round so far.
 
 Everything that a step computes is a function of the weights and of (seed, step): which samples it
 sees, its dropout, its learning rate. So a run that was killed and resumed ends with the weights of
@@ -43,6 +44,7 @@ from bydemo.training.precision import build_accelerator, peak_memory_mb
 from bydemo.training.record import OnUpdate, Rate, Record, TrainingResult, Update
 from bydemo.training.schedule import learning_rate
 from bydemo.training.step import Stepper
+from bydemo.training.timetable import Timetable
 from bydemo.training.totals import Totals
 from bydemo.training.validation import validate
 
@@ -92,11 +94,12 @@ class _Run:
         self.main = self.accelerator.is_main_process
         self.share = Share(len(batches), config.batch_size, self.accelerator.process_index,
                            self.accelerator.num_processes)  # fmt: skip
-        self.steps = config.epochs * self.share.steps
+        self.timetable = Timetable.of(config, self.share.steps)
+        self.steps = self.timetable.steps
         self.stepper = Stepper(model, config, self.accelerator, self.steps)
         self.average = WeightAverage(model, config.ema) if config.ema else None
         self.folder = CheckpointFolder(path / CHECKPOINTS)
-        self.record = Record(path, config.epochs, self.steps, on_update, main=self.main)
+        self.record = Record(path, self.timetable, on_update, main=self.main)
         self.rate = Rate()
         self.state, self.totals, self.stop = TrainingState(), Totals(), StopRequest()
         self.deadlines = Deadlines(config, self.accelerator, self.stop)
@@ -175,60 +178,71 @@ class _Run:
 
     def _after_step(self, done: int) -> str:
         """Record, save where due; a reason to stop, or nothing."""
-        epoch, within = divmod(done, self.share.steps)
         self.rate.add(self.share.size(done - 1))
-        self.state = replace(self.state, step=done, seconds=self.deadlines.elapsed)
+        self.state = replace(self.state, step=done, epoch=done // self.share.steps,
+                             seconds=self.deadlines.elapsed)  # fmt: skip
         event, every = self.deadlines.due(), self.config.log_every
-        self._tell(epoch + (within > 0))
-        if within == 0:
-            self._finish_epoch(epoch)
+        self._tell()
+        judged = self.timetable.ends_round(done)
+        if judged:
+            self._finish_round()
         else:
             if every and done % every == 0:
-                self._train_row("progress", epoch + 1)
+                self._train_row("progress")
             if event is Event.BUDGET:
-                self._judge(epoch + 1, checkpoint_name(epoch, done, whole=False))
+                self._judge()
             if event is not Event.NOTHING:
-                self._save(checkpoint_name(epoch, done, whole=False))
+                self._save()
         if event is Event.SIGNAL:
             raise SystemExit(self.stop.exit_code)
         if event is Event.BUDGET and done < self.steps:
             return "budget"
-        return "patience" if within == 0 and self._impatient() else ""
+        return "patience" if judged and self._impatient() else ""
 
-    def _finish_epoch(self, epoch: int) -> None:
-        self._train_row("train", epoch)
-        name = checkpoint_name(epoch, self.state.step, whole=True)
-        better = self._judge(epoch, name)
-        self._tell(epoch)
+    def _finish_round(self) -> None:
+        self._train_row("train")
+        better = self._judge()
+        self._tell()
         worse = 0 if better else self.state.worse_epochs + 1
-        self.state = replace(self.state, epoch=epoch, worse_epochs=worse)
+        self.state = replace(self.state, worse_epochs=worse)
         self.totals = Totals()
-        self._save(name)
+        self._save()
 
-    def _judge(self, epoch: int, name: str) -> bool:
-        """Validate; is this the best so far? Without validation data, the last one is."""
+    @property
+    def _epoch(self) -> int:
+        """The epoch under way, or just finished, from 1."""
+        return self.state.epoch + (self.state.step % self.share.steps > 0)
+
+    @property
+    def _name(self) -> str:
+        """Of a checkpoint taken now."""
+        step = self.state.step
+        return checkpoint_name(self.state.epoch, step, whole=step % self.share.steps == 0)
+
+    def _judge(self) -> bool:
+        """Validate; is this the one to keep so far? Without validation data, the last one is."""
         start = self.deadlines.elapsed
         if self.validation is None:
             loss, better = self.totals.over_processes(self.accelerator).loss, True
         else:
             totals = validate(self.stepper, self.validation, self.average)
             loss, best = totals.loss, self.state.best
-            better = best is None or loss < best.loss
+            better = best is None or self.config.choose == "last" or loss < best.loss
             self.deadlines.reserve = self.deadlines.elapsed - start
             self.state = replace(self.state, seconds=self.deadlines.elapsed)
-            self.record.row("validation", epoch, self.state, totals)
+            self.record.row("validation", self._epoch, self.state, totals)
         if better:
-            chosen = Best(epoch=epoch, step=self.state.step, checkpoint=name, loss=loss)
+            chosen = Best(epoch=self._epoch, step=self.state.step, checkpoint=self._name, loss=loss)
             self.state = replace(self.state, best=chosen)
         return better
 
-    def _save(self, name: str) -> None:
+    def _save(self) -> None:
         """Commit a checkpoint, then say which is best, then drop what need not be kept."""
         sums = self.totals.over_processes(self.accelerator).sums
         self.state = replace(self.state, sums=sums, seconds=self.deadlines.elapsed)
         if self.main:
             self.folder.save(
-                name,
+                self._name,
                 self.state,
                 model=self.model,
                 optimiser=self.stepper.optimiser,
@@ -247,7 +261,7 @@ class _Run:
     def finish(self, stopped: str) -> TrainingResult:
         """Put the chosen weights into the model and sum the run up."""
         best = self.state.best
-        assert best is not None  # every way to stop but a signal ends with a judged epoch
+        assert best is not None  # every way to stop but a signal ends with a judgement
         weights = chosen_weights(self.folder.path / best.checkpoint)
         load_into(self.model, weights, self.folder.path / best.checkpoint)
         self.model.eval()
@@ -256,6 +270,7 @@ class _Run:
             parameters=parameter_count(self.model),
             epochs=self.state.epoch,
             chosen_epoch=best.epoch,
+            chosen_step=best.step,
             steps=self.state.step,
             seconds=self.state.seconds,
             samples_per_second=self.rate.value,
@@ -268,14 +283,14 @@ class _Run:
         patience = self.config.patience
         return patience is not None and self.state.worse_epochs >= patience
 
-    def _tell(self, epoch: int) -> None:
-        self.record.tell(epoch, self.state, self.totals, self.rate.value)
+    def _tell(self) -> None:
+        self.record.tell(self._epoch, self.state, self.totals, self.rate.value)
 
-    def _train_row(self, kind: str, epoch: int) -> None:
+    def _train_row(self, kind: str) -> None:
         rate = learning_rate(self.config, self.state.step - 1, self.steps)
         self.record.row(
             kind,
-            epoch,
+            self._epoch,
             self.state,
             self.totals.over_processes(self.accelerator),
             learning_rate=rate,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bydemo.training.checkpoint import TrainingState
+from bydemo.training.timetable import Timetable
 from bydemo.training.totals import Totals
 from bydemo.training.tracking import Detached, MetricsFile, start_tracker
 
@@ -19,8 +20,8 @@ METRICS = "metrics.jsonl"
 class Update:
     """Where training stands after a step, for whoever draws a progress bar.
 
-    epoch: the one under way, from 1. loss and parts: means over the epoch so far.
-    validation: the last epoch's validation loss.
+    epoch: the one under way, from 1. loss and parts: means over the round so far.
+    validation: the last validation's loss.
     """
 
     epoch: int
@@ -36,16 +37,19 @@ class Update:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingResult:
-    """What came out; the model holds the weights of `chosen_epoch`, in eval mode.
+    """What came out; the model holds the weights after `chosen_step`, in eval mode.
 
-    stopped: `finished`, `patience` or `budget`. epochs: whole ones. loss: the chosen epoch's on
-    validation data. seconds: over all resumptions. samples_per_second: of this call alone.
+    stopped: `finished`, `patience` or `budget`. epochs: whole ones. chosen_epoch: in which the
+    chosen step lies. loss: of the chosen weights on validation data, or where there are none, of
+    the last round's training. seconds: over all resumptions. samples_per_second: of this call
+    alone.
     """
 
     stopped: str
     parameters: int
     epochs: int
     chosen_epoch: int
+    chosen_step: int
     steps: int
     seconds: float
     samples_per_second: float
@@ -61,9 +65,9 @@ class Record:
     """Writes rows and passes updates on; nothing on a process that is not the main one."""
 
     def __init__(
-        self, run_dir: Path, epochs: int, steps: int, on_update: OnUpdate | None, *, main: bool
+        self, run_dir: Path, timetable: Timetable, on_update: OnUpdate | None, *, main: bool
     ) -> None:
-        self.run_dir, self.epochs, self.steps, self.main = run_dir, epochs, steps, main
+        self.run_dir, self.timetable, self.main = run_dir, timetable, main
         self._on_update = on_update
         self._validation: float | None = None
         self._metrics = MetricsFile(run_dir / METRICS)
@@ -103,9 +107,9 @@ class Record:
             return
         update = Update(
             epoch=epoch,
-            epochs=self.epochs,
+            epochs=self.timetable.epochs,
             step=state.step,
-            steps=self.steps,
+            steps=self.timetable.steps,
             seconds=state.seconds,
             loss=totals.loss,
             parts=totals.parts,

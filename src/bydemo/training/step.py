@@ -34,10 +34,12 @@ def build_optimiser(model: nn.Module, config: TrainingConfig) -> Optimizer:
     trainable = [p for p in model.parameters() if p.requires_grad]
     if not trainable:
         raise TrainingError("the model has no trainable parameter")
-    groups = [
-        {"params": [p for p in trainable if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+    groups = [{"params": trainable, "weight_decay": 0.0}]
+    if config.weight_decay:
+        groups = [
+            {"params": [p for p in trainable if p.ndim > 1], "weight_decay": config.weight_decay},
+            {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
+        ]
     kind = torch.optim.AdamW if config.optimiser == "adamw" else torch.optim.Adam
     return kind(
         [g for g in groups if g["params"]],
@@ -59,7 +61,10 @@ class Stepper:
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimiser = build_optimiser(model, config)
         self.generator = torch.Generator(device=accelerator.device)
-        self._forward, self._optimiser = accelerator.prepare(_Forward(model), self.optimiser)
+        self._forward, accelerated = accelerator.prepare(_Forward(model), self.optimiser)
+        # The wrapper is needed for loss scaling alone; it searches the import path twice a step,
+        # which takes as long as half a step of a small network.
+        self._optimiser = self.optimiser if accelerator.scaler is None else accelerated
         self._trainable = [p for p in model.parameters() if p.requires_grad]
 
     def take(self, step: int, batch: Batch, rows: int) -> tuple[Losses, float]:
@@ -77,7 +82,8 @@ class Stepper:
         if not math.isfinite(value):
             parts = ", ".join(f"{n} {float(s) / max(c, 1):g}" for n, (s, c) in losses.parts.items())
             raise self._broken(step, f"loss is {value:g}" + (f" ({parts})" if parts else ""))
-        self._optimiser.zero_grad()
+        for parameter in self._trainable:
+            parameter.grad = None
         self.accelerator.backward(loss)
         norm = self._clipped_norm()
         if not math.isfinite(norm) and self.config.precision != "fp16":
@@ -130,10 +136,11 @@ class Stepper:
 
 def _detached(losses: Losses, rows: int) -> Losses:
     """For the record; a process without rows has nothing to record."""
-    share = 1 if rows else 0
+    if rows:
+        return replace(losses, total=losses.total.detach())
     return replace(
         losses,
-        total=losses.total.detach() * share,
-        count=losses.count * share,
-        parts={n: (s * share, c * share) for n, (s, c) in losses.parts.items()},
+        total=losses.total.detach() * 0,
+        count=0,
+        parts={name: (value * 0, 0) for name, (value, _) in losses.parts.items()},
     )

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from bydemo.cli.catalogue import TASKS
-from bydemo.cli.console import progress, say, show_table
+from bydemo.cli.console import note, progress, say, show_table
 from bydemo.cli.parsing import Positional, parse
 from bydemo.cli.verbs.record import cores
 from bydemo.core.config import load_leaf
+
+USUAL = "usual"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +28,10 @@ class Arguments:
     rollouts: episodes of each skill in closed loop; 0 for none.
     first_seed: seed of the first one; the same seeds start the same episodes for every run.
     workers: processes that play at the same time; the result does not depend on them.
-    references: other actors on the same seeds: expert, random, still.
-    clips: successes, and as many failures, to film of each skill.
+    references: other actors on the same seeds: expert, random, still; "usual" is expert and random,
+    and still where the return counts, whose score lies between doing nothing and the expert.
+    clips: successes, and as many failures, to film of each skill; where the return counts, as many
+    of the lowest and of the median ones.
     execute: steps of each predicted chunk to carry out before looking again [steps].
     ensemble_decay: average what recent chunks say about the present step instead.
     """
@@ -40,7 +44,7 @@ class Arguments:
     rollouts: int = 50
     first_seed: int = 1_000_000
     workers: int = field(default_factory=cores)
-    references: tuple[str, ...] = ("expert", "random")
+    references: tuple[str, ...] = (USUAL,)
     clips: int = 3
     execute: int = 1
     ensemble_decay: float | None = None
@@ -52,6 +56,7 @@ def run(words: Sequence[str]) -> int:
     from bydemo.sim.gl import choose_gl, require_gl
 
     choose_gl()
+    from bydemo.evaluation.closed_loop import draws
     from bydemo.studies.judging import (
         Rollouts,
         check_closed_loop,
@@ -61,12 +66,13 @@ def run(words: Sequence[str]) -> int:
 
     how = Rollouts(
         n=given.rollouts, first_seed=given.first_seed, workers=given.workers,
-        references=given.references, clips=given.clips, execute=given.execute,
-        ensemble_decay=given.ensemble_decay,
+        references=None if given.references == (USUAL,) else given.references,
+        clips=given.clips, execute=given.execute, ensemble_decay=given.ensemble_decay,
     )  # fmt: skip
     chosen = _tasks(given) if given.rollouts > 0 else {}
     if chosen:
-        require_gl()
+        if any(draws(task) for task in chosen.values()):
+            require_gl()
         check_closed_loop(given.run, chosen, how)
     with progress("judging") as update:
         judge_offline(
@@ -116,20 +122,51 @@ def _show(folder: Path) -> None:
         block = judged.block("offline", split)
         title = f"{split}: {block['episodes']} episodes, {block['steps']:,} steps"
         show_table(title, ["figure", "policy", "best baseline", "policy is"], rows)
-    rows = []
-    for label in judged.tasks:
-        block = judged.block("rollouts", label)
+    _show_closed_loop({label: judged.block("rollouts", label) for label in judged.tasks})
+
+
+def _show_closed_loop(blocks: Mapping[str, Mapping[str, Any]]) -> None:
+    """Success rates of every skill, or returns where these decide, and why something is missing."""
+    rates, returns = [], []
+    for label, block in blocks.items():
         actors = {"policy": block, **block.get("references", {})}
-        rows += [[label, name, *_rate(found)] for name, found in actors.items()]
-    if rows:
-        show_table("closed loop", ["skill", "actor", "success", "95 % interval", "fails by"], rows)
+        by_return = block.get("judged_by") == "return"
+        for name, found in actors.items():
+            if by_return:
+                returns.append([label, name, *_return(found, block if name == "policy" else {})])
+            else:
+                rates.append([label, name, *_rate(found)])
+        for remark in block.get("notes", []):
+            note(f"{label}: {remark}")
+    if returns:
+        show_table(
+            "closed loop: return with its standard error, score with its 95 % interval",
+            ["skill", "actor", "return", "score", "worst, seed", "success", "fails by"], returns,
+        )  # fmt: skip
+    if rates:
+        show_table("closed loop", ["skill", "actor", "success", "95 % interval", "fails by"], rates)
+
+
+def _return(found: Mapping[str, Any], scored: Mapping[str, Any]) -> list[str]:
+    earned, score = found.get("return") or {}, scored.get("score") or {}
+    mean, spread, worst = (earned.get(name) for name in ("mean", "standard_error", "worst"))
+    said = "undefined" if mean is None else f"{mean:.4g}"
+    said += "" if spread is None else f" ± {spread:.2g}"
+    least = "undefined" if worst is None else f"{worst:.4g}"
+    points = "" if score.get("value") is None else f"{score['value']:.1f}"
+    if score.get("low") is not None:
+        points += f" [{score['low']:.1f}, {score['high']:.1f}]"
+    success, _, reasons = _rate(found)
+    return [said, points, f"{least}, {earned.get('worst_seed')}", success, reasons]
 
 
 def _rate(block: Mapping[str, Any]) -> list[str]:
     from bydemo.report.rates import bounds
 
     low, high = bounds(block) or (0.0, 1.0)
-    successes, n = block.get("successes", 0), block.get("n", 0)
+    successes, n = block.get("successes"), block.get("n", 0)
     reasons = ", ".join(f"{why} {count}" for why, count in block.get("reasons", {}).items())
+    if successes is None:
+        return ["no goal known", "", reasons]
     rate = f" ({100 * successes / n:.0f} %)" if n else ""
     return [f"{successes} of {n}{rate}", f"{100 * low:.0f} to {100 * high:.0f} %", reasons]

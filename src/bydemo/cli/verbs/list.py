@@ -1,4 +1,4 @@
-"""List what can be named: formats, tasks, models and recipes."""
+"""List what can be named: formats, tasks, models, recipes, studies and exports."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ KINDS: Mapping[str, Callable[[], dict[str, str]]] = {
     "tasks": catalogue.tasks,
     "models": catalogue.models,
     "recipes": catalogue.recipes,
+    "studies": catalogue.studies,
+    "exports": catalogue.exports,
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """List what can be named: formats, tasks, models and recipes."""
+    """List what can be named: formats, tasks, models, recipes, studies and exports."""
 
     kind: Positional[str] = "all"
-    """formats, tasks, models, recipes, or all."""
+    """formats, tasks, models, recipes, studies, exports, or all."""
 
 
 def run(words: Sequence[str]) -> int:
