@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bydemo.core.codec import Affine, Codec, fit_affine
+from bydemo.core.codec import Affine, Codec, fit_affine, gather_proprioception
 from bydemo.core.errors import InputError
 from bydemo.core.fields import Field, Part, Spec
 from bydemo.core.statistics import measure
@@ -103,3 +103,20 @@ def test_a_near_constant_component_is_not_blown_up() -> None:
 def test_a_missing_field_is_named() -> None:
     with pytest.raises(InputError, match="field 'fingers': missing from the observation"):
         fit(0, "none").encode_observation({"pose": np.zeros((1, 5), np.float32)})
+
+
+def test_one_field_is_gathered_as_a_copy() -> None:
+    """Whoever scales it in place must not change the recording."""
+    spec = Spec(
+        observation={"state": Field.vector(Part(name="angle", size=3), dtype="float64")},
+        action=Field.vector(Part(name="torque", size=1)),
+        control_rate=20.0,
+    )
+    state = np.arange(6.0).reshape(2, 3)
+    codec = Codec.fit(spec, {"state": [state]}, [np.zeros((2, 1))])
+    gathered = codec.gather({"state": state})
+    np.testing.assert_array_equal(gathered, state)
+    np.testing.assert_array_equal(gathered, gather_proprioception(spec, {"state": state}))
+    assert gathered.dtype == np.float64
+    gathered[:] = -1
+    assert state.sum() == 15

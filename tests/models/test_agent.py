@@ -10,6 +10,7 @@ import pytest
 import torch
 from tests.models.samples import VOCABULARY, grey_view, jaco_agent, jaco_codec, jaco_observation
 
+from bydemo.core.codec import Codec
 from bydemo.core.errors import CheckpointError, InputError
 from bydemo.core.images import View
 from bydemo.core.results import read_json, sha256, write_json
@@ -69,6 +70,16 @@ def test_deterministic_and_prompt_dependent() -> None:
     np.testing.assert_array_equal(agent.act(observation), first)
     agent.reset(0, "place the green cup in the sink")
     assert not np.array_equal(agent.act(observation), first)
+
+
+def test_one_action_encodes_the_observation_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A policy of measured states is asked hundreds of times a second."""
+    agent, seen = blind(), []
+    encode = Codec.encode_observation
+    monkeypatch.setattr(Codec, "encode_observation", lambda *a: seen.append(1) or encode(*a))
+    alone = agent.act(jaco_observation())
+    assert len(seen) == 1
+    np.testing.assert_array_equal(agent.act_batch([jaco_observation()], [""])[0], alone)
 
 
 def test_batch_mates_do_not_matter() -> None:

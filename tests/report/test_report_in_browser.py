@@ -5,8 +5,11 @@ import shutil
 import time
 
 import pytest
+from tests.report.pusher_runs import write_pusher_run
+from tests.report.studies import write_study
 
 from bydemo.report.run_report import write_report
+from bydemo.report.study_page import write_study_page
 
 pytestmark = pytest.mark.browser
 SIZES = [(1280, 900), (390, 844), (360, 740)]
@@ -33,6 +36,8 @@ def pages(make_run, tmp_path_factory):
     return {
         "one run": write_report(runs[:1], base / "one.html"),
         "two runs": write_report(runs, base / "two.html"),
+        "returns": write_report([write_pusher_run(base / "r", "r")], base / "returns.html"),
+        "study": write_study_page(write_study(base / "study"), base / "study" / "report.html"),
     }
 
 
@@ -56,7 +61,7 @@ def opened(browser):
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}px")
-@pytest.mark.parametrize("kind", ["one run", "two runs"])
+@pytest.mark.parametrize("kind", ["one run", "two runs", "returns", "study"])
 def test_nothing_overflows_errs_or_is_fetched(opened, pages, kind, size):
     page, said, asked = opened(pages[kind], size)
     page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
@@ -84,11 +89,18 @@ def test_clips_are_there_and_play_when_in_sight(opened, pages):
     assert facts == [[True, True, True]] * 3
 
 
-def test_text_can_be_read_in_light_and_dark(opened, pages):
+@pytest.mark.parametrize(
+    ("kind", "places"),
+    [
+        ("one run", ["h2", ".note", ".lead", ".better", "text.tick"]),
+        ("study", [".asked dt", ".unclear", ".worse", ".range", "text.said", ".key li"]),
+    ],
+)
+def test_text_can_be_read_in_light_and_dark(opened, pages, kind, places):
     for scheme in ("light", "dark"):
-        page, _, _ = opened(pages["one run"], scheme=scheme)
+        page, _, _ = opened(pages[kind], scheme=scheme)
         ratio = page.evaluate(
-            """() => {
+            """(places) => {
               const channels = (c) => c.match(/[0-9.]+/g).slice(0, 3).map((v) => {
                 const s = v / 255;
                 return s <= 0.04045 ? s / 12.92 : ((s + 0.055) / 1.055) ** 2.4;
@@ -97,18 +109,20 @@ def test_text_can_be_read_in_light_and_dark(opened, pages):
                                      return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
               const card = light(getComputedStyle(document.querySelector("section"))
                 .backgroundColor);
-              return ["h2", ".note", ".lead", ".better", "text.tick"].map((name) => {
+              return places.map((name) => {
                 const style = getComputedStyle(document.querySelector(name));
                 const ink = light(name.startsWith("text") ? style.fill : style.color);
                 return (Math.max(ink, card) + 0.05) / (Math.min(ink, card) + 0.05);
               });
-            }"""
+            }""",
+            places,
         )
         assert min(ratio) >= 4.5, (scheme, ratio)  # WCAG 2.2, contrast (minimum)
 
 
-def test_chart_text_is_large_enough_on_a_phone(opened, pages):
-    page, _, _ = opened(pages["one run"], SIZES[2])
+@pytest.mark.parametrize("kind", ["one run", "study"])
+def test_chart_text_is_large_enough_on_a_phone(opened, pages, kind):
+    page, _, _ = opened(pages[kind], SIZES[2])
     smallest = page.evaluate(
         "Math.min(...[...document.querySelectorAll('svg.chart text')].map(t => {"
         "const box = t.closest('svg.chart');"
@@ -116,3 +130,24 @@ def test_chart_text_is_large_enough_on_a_phone(opened, pages):
         " * box.getBoundingClientRect().width / box.viewBox.baseVal.width; }))"
     )
     assert smallest >= 9
+
+
+def test_words_in_charts_stay_inside_their_drawing(opened, pages):
+    page, _, _ = opened(pages["study"], SIZES[2])
+    outside = page.evaluate(
+        """() => [...document.querySelectorAll("svg.chart text")].filter((t) => {
+          const box = t.closest("svg.chart").getBoundingClientRect();
+          const own = t.getBoundingClientRect();
+          return own.right > box.right + 1 || own.left < box.left - 1;
+        }).map((t) => t.textContent)"""
+    )
+    assert outside == []
+
+
+def test_a_study_leads_to_its_runs_and_back(opened, pages):
+    page, said, _ = opened(pages["study"])
+    page.locator("a[href='runs/plain-200/seed-2/report.html']").first.click()
+    assert page.locator("h1").inner_text() == "plain, 200 episodes, seed 2"
+    page.locator(".brand a").click()
+    assert page.locator("h1").inner_text() == "Pusher: cloning from states"
+    assert said == []

@@ -107,7 +107,8 @@ class Trick:
         (here.folder / "value.txt").write_text(str(value))
         training = {"loss": value, "parameters": 3, "seconds": time.time()}
         write_json(here.folder / "results.json",
-                   {"schema": SCHEMA, "training": training, "rollouts": {}, "offline": {}})  # fmt: skip
+                   {"schema": SCHEMA, "training": training, "rollouts": {},
+                    "offline": {}})  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,6 +36,7 @@ from bydemo.studies.dagger_settings import DaggerSettings, parted
 from bydemo.studies.experiment import Experiment
 from bydemo.studies.judging import Rollouts, judge_closed_loop, judge_offline
 from bydemo.studies.run import open_dataset
+from bydemo.training.config import TrainingConfig
 
 TASK = point_task.Config(max_steps=30)
 SETTINGS = DaggerSettings(episodes_first=4, rounds=2, episodes_a_round=3)
@@ -84,6 +85,16 @@ def test_rounds_and_schedules() -> None:
     zero = list(replace(SETTINGS, rounds=2, schedule="zero").plan())
     assert [(now.beta, now.acted) for now in zero] == [
         (1.0, "expert"), (0.0, "learner"), (0.0, "learner")]  # fmt: skip
+
+
+def test_effort_shortens_what_bounds_the_training() -> None:
+    by_epochs = experiment(**{"training.epochs": 10, "training.minutes": 4.0})
+    short = replace(SETTINGS, effort=0.3).shortened(by_epochs).training
+    assert (short.epochs, short.steps, short.minutes) == (3, None, 1.2)
+    by_steps = replace(by_epochs, training=TrainingConfig(steps=1000, warmup=100))
+    warm = replace(SETTINGS, warm_start=True).shortened(by_steps).training
+    assert (warm.epochs, warm.steps, warm.warmup) == (None, 250, 25)
+    assert SETTINGS.shortened(by_steps) == by_steps
 
 
 @pytest.mark.parametrize(

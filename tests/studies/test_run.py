@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,18 @@ import pytest
 from tests.data.small import episode, write_dataset
 
 from bydemo.core.errors import InputError, UnknownNameError
+from bydemo.core.images import View
 from bydemo.core.results import read_json, read_lines
 from bydemo.data.source import Dataset
-from bydemo.data.splits import make_split, write_splits
+from bydemo.data.splits import Split, make_split, write_splits
 from bydemo.models.agent import Agent
 from bydemo.studies import recipes
-from bydemo.studies.experiment import Experiment
+from bydemo.studies.experiment import DataConfig, Experiment
 from bydemo.studies.judging import judge_offline
 from bydemo.studies.prepare import prepare, training_episodes
 from bydemo.studies.run import open_dataset, open_run, train_run
+
+BLIND = View(cameras=())
 
 
 def small_experiment(dataset: Dataset, name: str = "ours", **changes: Any) -> Experiment:
@@ -129,3 +133,74 @@ def test_a_smaller_share_is_part_of_a_larger_one(dataset: Dataset) -> None:
         for share in (0.2, 0.5, 1.0)
     }
     assert chosen[0.2] < chosen[0.5] < chosen[1.0]
+
+
+def test_so_many_episodes_of_the_same_shuffle(dataset: Dataset) -> None:
+    """Fewer are a part of more; as many as a share says are the same ones."""
+    known = len(dataset.split("train"))
+    chosen = [training_episodes(DataConfig(view=BLIND, episodes=n), dataset)
+              for n in range(1, known + 1)]  # fmt: skip
+    assert [len(episodes) for episodes in chosen] == list(range(1, known + 1))
+    for fewer, more in pairwise(chosen):
+        assert set(fewer) < set(more)
+    assert chosen[-1] == dataset.split("train")
+    half = training_episodes(DataConfig(view=BLIND, share=0.5), dataset)
+    assert half == chosen[len(half) - 1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"episodes": 0}, "field 'episodes': is 0, expected at least 1, or none"),
+        ({"episodes": 3, "share": 0.5}, "'episodes': is 3, and 'share' 0.5: give one of them"),
+    ],
+)
+def test_impossible_numbers_of_episodes(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        DataConfig(view=BLIND, **settings)
+
+
+def test_more_episodes_than_there_are(dataset: Dataset) -> None:
+    with pytest.raises(InputError) as caught:
+        prepare(DataConfig(view=BLIND, episodes=8), dataset)
+    assert str(caught.value) == (
+        f"{dataset.path}, field 'episodes': is 8, but the split 'train' has 7"
+    )
+
+
+@pytest.fixture
+def unvalidated(tmp_path: Path) -> Dataset:
+    """A dataset that is all for training."""
+    small = write_dataset(tmp_path / "whole", lengths=(6, 5, 7))
+    return write_splits(small, Split(kind="all", parts={"train": (0, 1, 2)}))
+
+
+def test_without_validation_episodes_the_last_weights_are_kept(
+    unvalidated: Dataset, tmp_path: Path
+) -> None:
+    experiment = small_experiment(
+        unvalidated, "blind",
+        **{"training.epochs": None, "training.steps": 5, "training.choose": "last"},
+    )  # fmt: skip
+    result = train_run(experiment, unvalidated, tmp_path / "run", recipe="jaco_play.blind")
+    assert (result.steps, result.chosen_step) == (5, 5)
+    results = read_json(tmp_path / "run" / "results.json")
+    assert results["dataset"]["validation_episodes"] == 0
+    assert results["dataset"]["train_episodes"] == 3
+    assert Agent.from_pretrained(tmp_path / "run").spec == unvalidated.spec
+    again = train_run(experiment, unvalidated, tmp_path / "run", recipe="jaco_play.blind",
+                      resume=True)  # fmt: skip
+    assert again.loss is result.loss is None
+    assert again.training_loss == result.training_loss is not None
+
+
+def test_without_validation_episodes_there_is_no_best(unvalidated: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        train_run(small_experiment(unvalidated, "blind"), unvalidated, tmp_path / "run",
+                  recipe="jaco_play.blind")  # fmt: skip
+    assert str(caught.value) == (
+        f"{unvalidated.path}, field 'training.choose': is 'best', but the dataset's split has no "
+        "part 'validation' to choose by (it has: train); keep the last weights with 'last', or "
+        "give the dataset a split with validation episodes"
+    )
+    assert not (tmp_path / "run").exists()

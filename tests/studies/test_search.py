@@ -150,7 +150,9 @@ def test_two_processes_share_the_trials_and_one_of_them_is_killed(
     runs = tmp_path / "searches" / "rate"
 
     def takers() -> set[str]:
-        return {word for path in runs.glob("*/seed-1/tries.txt") for word in path.read_text().split()}
+        return {
+            word for path in runs.glob("*/seed-1/tries.txt") for word in path.read_text().split()
+        }
 
     while str(both[0].pid) not in takers():
         assert time.monotonic() < deadline

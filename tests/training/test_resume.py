@@ -98,8 +98,8 @@ def test_a_finished_run_resumes_to_itself(tmp_path: Path) -> None:
     model, result = run(tmp_path, settings=SETTINGS)
     again, same = run(tmp_path, policy(seed=9), settings=SETTINGS, resume=True)
     assert same_weights(model, again)
-    assert (same.chosen_epoch, same.loss, same.steps) == (
-        result.chosen_epoch, result.loss, result.steps)  # fmt: skip
+    assert (same.chosen_epoch, same.loss, same.training_loss, same.steps) == (
+        result.chosen_epoch, result.loss, result.training_loss, result.steps)  # fmt: skip
 
 
 def test_more_epochs_where_the_schedule_allows(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 from tests.models.samples import Samples, reference_shapes
 
 from bydemo.core.images import View
+from bydemo.core.results import read_lines
 from bydemo.models.base import Shapes
 from bydemo.models.proprioception import Config, ProprioceptionPolicy
 from bydemo.training.loop import TrainingConfig, TrainingResult, train
@@ -37,6 +38,11 @@ def run(
     model = model if model is not None else policy()
     samples, held_out = Samples(SHAPES, 37), Samples(SHAPES, 11, seed=1)
     return model, train(model, samples, held_out, settings, path, **options)
+
+
+def rows(path: Path, kind: str) -> list[dict]:
+    """Rows of `metrics.jsonl` of one kind."""
+    return [row for row in read_lines(path / "metrics.jsonl") if row["kind"] == kind]
 
 
 def same_weights(a: torch.nn.Module, b: torch.nn.Module) -> bool:

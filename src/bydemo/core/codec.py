@@ -90,12 +90,13 @@ class Codec:
         cls,
         spec: Spec,
         observations: Mapping[str, Iterable[NDArray[Any]]],
-        actions: Iterable[NDArray[Any]],
+        actions: Iterable[NDArray[Any]] | None,
         *,
         observation_scaling: Scaling = "standardise",
         action_scaling: Scaling = "standardise",
     ) -> Codec:
-        """Fit on training data only: `observations` name -> chunks (n, D); `actions` chunks."""
+        """Fit on training data only: `observations` name -> chunks (n, D); `actions` chunks, or
+        None for a model that has no business with them: then their map is the identity."""
         offsets, scales = [np.zeros(0)], [np.zeros(0)]
         for name in spec.vectors:
             columns = spec.observation[name].columns(labels=False)
@@ -109,7 +110,11 @@ class Codec:
         return cls(
             spec=spec,
             proprioception=Affine(offset=np.concatenate(offsets), scale=np.concatenate(scales)),
-            action=fit_affine(measure(c[:, numeric] for c in actions), action_scaling),
+            action=(
+                Affine(offset=np.zeros(len(numeric)), scale=np.ones(len(numeric)))
+                if actions is None
+                else fit_affine(measure(c[:, numeric] for c in actions), action_scaling)
+            ),
         )
 
     def gather(self, observation: Mapping[str, NDArray[Any]]) -> NDArray[Any]:

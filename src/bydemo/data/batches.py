@@ -1,7 +1,7 @@
 """From a dataset to the batches that models/base.py describes, in vectorised steps.
 
 Shape letters: N steps, E episodes, M samples, B batch, H W pixels, I channels, P proprioception,
-L words, K chunk steps, C continuous action components, G label parts.
+L words, K chunk steps, C continuous action components, G label parts, J later steps.
 
 Only the numbers are held in memory (some hundred bytes a step); images are copied row by row from
 the memory map when a batch is asked for. There are no workers: for data that lie in the page
@@ -10,7 +10,8 @@ cache they would cost more than they save.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +38,9 @@ class BatchConfig:
     target_offset: the first of them lies so many steps after the observation. history: the
     proprioception of so many last steps, oldest first; before an episode's first step, that one
     again. keyframes: also give the proprioception at the next event of a label part, and the
-    steps until it.
+    steps until it. later: also give what is observed so many steps later, at several distances if
+    wished; beyond the episode's end, its last step. actions: False for a model that must not learn
+    from them: then they are not even read, and there are neither targets nor keyframes.
     """
 
     view: View
@@ -45,6 +48,8 @@ class BatchConfig:
     target_offset: int = 0
     history: int = 1
     keyframes: bool = False
+    later: tuple[int, ...] = ()
+    actions: bool = True
 
     def __post_init__(self) -> None:
         if self.chunk < 1:
@@ -53,6 +58,10 @@ class BatchConfig:
             raise InputError(f"is {self.target_offset}, expected 0 or more", field="target_offset")
         if self.history < 1:
             raise InputError(f"is {self.history}, expected at least 1", field="history")
+        if any(steps < 1 for steps in self.later):
+            raise InputError(f"is {list(self.later)}, expected 1 or more each", field="later")
+        if self.keyframes and not self.actions:
+            raise InputError("they follow from the actions, which are left out", field="keyframes")
 
 
 class Batches:
@@ -90,6 +99,7 @@ class Batches:
         self._stop = (dataset.starts + dataset.lengths)[self.episode_of]
         self._ahead = config.target_offset + np.arange(config.chunk)
         self._encode(codec, vocabulary)
+        self._given: dict[str, NDArray[Any]] = {}
         self._image: NDArray[np.uint8] | None = None
         if config.view.cameras:
             self._image = view_array(dataset, config.view)
@@ -108,6 +118,23 @@ class Batches:
             batch["image"] = self._image[steps]
         batch["proprioception"] = self._past(rows, steps)
         batch["prompt"] = self._prompt[self.episode_of[rows]]
+        batch |= {name: array[steps] for name, array in self._given.items()}
+        if config.later:
+            batch |= self._later(rows, steps)
+        if config.actions:
+            batch |= self._targets(rows, steps)
+        return batch
+
+    def with_steps(self, arrays: Mapping[str, NDArray[Any]]) -> Batches:
+        """The same samples with arrays (N, ...) of every step, by name, in place of the images."""
+        made = copy.copy(self)
+        made._given, made._image = dict(arrays), None
+        return made
+
+    def _targets(self, rows: Rows, steps: Rows) -> NumpyBatch:
+        """What is to be learned from the actions."""
+        config = self.config
+        batch: NumpyBatch = {}
         targets = steps[:, None] + self._ahead
         last = self._stop[rows][:, None] - 1
         batch["valid"] = targets <= last
@@ -120,6 +147,17 @@ class Batches:
             batch["keyframe"] = self._proprioception[keyframe]
             batch["keyframe_steps"] = (keyframe - steps).astype(np.float32)
             batch |= self._keyframe_in_pictures(steps, keyframe)
+        return batch
+
+    def _later(self, rows: Rows, steps: Rows) -> NumpyBatch:
+        """(B, J, ...) what is observed later, and (B, J) whether the episode lasts so long."""
+        ahead = steps[:, None] + np.asarray(self.config.later)
+        last = self._stop[rows][:, None] - 1
+        batch: NumpyBatch = {"later_valid": ahead <= last}
+        ahead = np.minimum(ahead, last)
+        batch["later_proprioception"] = self._proprioception[ahead]
+        if self._image is not None:
+            batch["later_image"] = self._image[ahead]
         return batch
 
     def _past(self, rows: Rows, steps: Rows) -> NDArray[np.float32]:
@@ -156,12 +194,17 @@ class Batches:
         vectors = {n: dataset.observation(n) for n in codec.spec.vectors}
         self._proprioception = codec.encode_observation(vectors)
         self._require("observation", np.isfinite(self._proprioception), "is not finite")
+        self._prompt = np.stack([vocabulary.encode(e.instruction) for e in dataset.episodes])
+        if self.config.actions:
+            self._encode_actions(codec)
+
+    def _encode_actions(self, codec: Codec) -> None:
+        dataset = self.dataset
         self._require("action", np.isfinite(dataset.action), "is not finite")
         self._continuous, self._labels = codec.encode_action(dataset.action)
         classes = np.array([len(part.classes) for part in codec.spec.action.labels], np.int64)
         known = (self._labels >= 0) & (self._labels < classes)
         self._require("action", known, "holds a label that is no class index")
-        self._prompt = np.stack([vocabulary.encode(e.instruction) for e in dataset.episodes])
         if self.config.keyframes:
             self._keyframe = next_event(
                 self._labels, dataset.starts, dataset.lengths, classes.tolist()

@@ -6,10 +6,10 @@ from __future__ import annotations
 import importlib
 import itertools
 import os
-import pickle
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ class ObjectActor:
     def __getstate__(self) -> dict[str, Any]:
         """Checked here, where the error can still say what to do about it."""
         try:
-            pickle.dumps(self.thing)
+            ForkingPickler.dumps(self.thing)
         except Exception as error:
             raise InputError(
                 f"{self.name} cannot be sent to another process ({error}): define it at the top of "

@@ -55,7 +55,7 @@ class TaskFacts:
     def of(cls, task: Task) -> TaskFacts:
         """`rendering` is the task's camera and rendering profile, if it has one."""
         return cls(spec=task.data_spec, max_steps=task.max_steps,
-                   judged_by=getattr(task, "judged_by", "success"),
+                   judged_by=task.judged_by,
                    rendering=getattr(task, "rendering", None))  # fmt: skip
 
 

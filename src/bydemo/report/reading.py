@@ -39,6 +39,11 @@ class Run:
         return nested(self.results, *names)
 
     @property
+    def trained(self) -> bool:
+        """Whether it holds a trained policy; a reference actor's rollouts have no recipe."""
+        return _trained(self.results)
+
+    @property
     def splits(self) -> tuple[str, ...]:
         """Splits with offline figures."""
         return tuple(self.block("offline"))
@@ -74,9 +79,7 @@ def read_run(folder: Path) -> Run:
         raise InputError("no such run folder", path=folder)
     config_path, results_path = folder / "config.json", folder / "results.json"
     results = read_json(results_path) if results_path.exists() else {}
-    # A trained run's recipe has a name.
-    acted = "recipe" in results and results["recipe"] is None
-    config = read_json(config_path) if config_path.exists() or not acted else {}
+    config = read_json(config_path) if config_path.exists() or _trained(results) else {}
     if results and results.get("schema") != SCHEMA:
         raise InputError(
             f"is {results.get('schema')!r}, expected '{SCHEMA}'", path=results_path, field="schema"
@@ -86,7 +89,7 @@ def read_run(folder: Path) -> Run:
             raise InputError("is no object", path=results_path, field=name)
     best_path = folder / "best.json"
     metrics_path = folder / "metrics.jsonl"
-    metrics = list(read_lines(metrics_path)) if metrics_path.exists() or not acted else []
+    metrics = list(read_lines(metrics_path)) if metrics_path.exists() or _trained(results) else []
     return Run(
         path=folder,
         name=str(results.get("name") or folder.resolve().name),
@@ -95,6 +98,10 @@ def read_run(folder: Path) -> Run:
         metrics=metrics,
         best=read_json(best_path) if best_path.exists() else {},
     )
+
+
+def _trained(results: Mapping[str, Any]) -> bool:
+    return "recipe" not in results or results["recipe"] is not None
 
 
 def _objects(results: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

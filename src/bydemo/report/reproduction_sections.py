@@ -27,6 +27,8 @@ def reproduction_section(runs: Sequence[Run]) -> Section:
     parts.append(_versions(runs))
     for run in runs:
         named = f" of {run.name}" if len(runs) > 1 else ""
+        if not run.config:
+            continue
         plain = json.dumps(dict(run.config), indent=2, ensure_ascii=False)
         parts.append(folded(f"Resolved configuration{named}", code_block(plain)))
     return Section(title="Reproduce it", body=Markup("").join(parts))

@@ -64,6 +64,8 @@ def report_html(
 def _subtitle(runs: Sequence[Run]) -> str:
     if len(runs) > 1:
         return f"{len(runs)} runs side by side"
+    if not runs[0].trained:
+        return "an actor that was not trained"
     recipe = runs[0].results.get("recipe") or runs[0].config.get("recipe")
     data = runs[0].block("dataset").get("path")
     learned = f"recipe {recipe}" if recipe else "a run"

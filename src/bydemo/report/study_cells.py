@@ -88,4 +88,6 @@ def hours(cost: Mapping[str, Any]) -> str:
 
 
 def _small(value: object) -> str:
-    return figure(value, 2) if is_number(value) else DASH
+    if not is_number(value):
+        return DASH
+    return "<0.001" if 0 < value < 0.001 else figure(value, 2)

@@ -122,8 +122,10 @@ def _tiles(study: Study) -> list[Tile]:
     wall, cpu = cost.get("wall_minutes"), cost.get("cpu_hours")
     if is_number(wall):
         workers = cost.get("workers")
-        note = f"{workers} at a time" if is_number(workers) else ""
-        tiles.append(Tile(name="Wall time", value=f"{figure(wall)} min", note=note))
+        note = f"{max(workers, 1)} at a time" if is_number(workers) else ""
+        tiles.append(
+            Tile(name="Wall time", value=f"{figure(wall, 3 if wall >= 1 else 2)} min", note=note)
+        )
     if is_number(cpu):
         tiles.append(Tile(name="CPU time", value=f"{figure(cpu, 2)} h", note="all runs together"))
     return tiles

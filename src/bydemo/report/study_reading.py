@@ -22,8 +22,8 @@ PAGE = "report.html"
 
 _OBJECTS = ("tasks", "datasets", "cost", "made", "jobs", "options")
 _LISTS = ("arms", "questions", "rankings", "searches")
-_PARTS = {"arms": ("runs",), "questions": ("effects", "conclusions", "arms"),
-          "rankings": ("points",), "searches": ("trials",)}  # fmt: skip
+_PARTS = {"arms": "runs", "questions": "effects", "rankings": "points", "searches": "trials"}
+"""The list of objects inside each entry."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,9 +133,16 @@ def _problems(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             if not isinstance(row, Mapping):
                 yield where, "is no object"
                 continue
-            for part in _PARTS[name]:
-                if not isinstance(row.get(part, []), list):
-                    yield f"{where}.{part}", "is no list"
+            yield from _problems_of_rows(f"{where}.{_PARTS[name]}", row.get(_PARTS[name], []))
+
+
+def _problems_of_rows(where: str, rows: object) -> Iterator[tuple[str, str]]:
+    if not isinstance(rows, list):
+        yield where, "is no list"
+        return
+    for number, row in enumerate(rows):
+        if not isinstance(row, Mapping):
+            yield f"{where}.{number}", "is no object"
 
 
 def _figures(data: Mapping[str, Any]) -> Iterator[str]:

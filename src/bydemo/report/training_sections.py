@@ -33,13 +33,13 @@ def training_section(runs: Sequence[Run]) -> Section | None:
 
 
 def curves_section(runs: Sequence[Run]) -> Section | None:
-    """Loss curves, the total and each part, with the chosen epoch marked."""
+    """Loss curves, the total and each part, with the chosen step marked."""
     if not any(run.metrics for run in runs):
         return None
     parts = {name: None for run in runs for row in run.metrics for name in row.get("parts") or {}}
     charts = [_curve(runs, None), *(_curve(runs, part) for part in parts), *_norms(runs)]
-    lead = "Thin: training; bold with points: validation, once an epoch. "
-    lead += "The dashed line marks the epoch whose weights were kept."
+    lead = "Thin: training; bold with points: validation. "
+    lead += "The dashed line marks the step whose weights were kept."
     if len(runs) > 1:
         lead += " Losses of different recipes may be different functions."
     return Section(title="Learning curves", lead=lead, body=row_of(*charts))
@@ -185,13 +185,21 @@ def _thinned(points: list[tuple[float, float]]) -> tuple[list[float], list[float
 
 
 def _mark(run: Run, colour: int, *, alone: bool) -> list[Mark]:
-    epoch = chosen_epoch(run)
+    epoch, step = chosen_epoch(run), _chosen_step(run)
+    if epoch is None or step is None:
+        return []
+    text = f"chosen: epoch {epoch}" if alone else ""
+    return [Mark(x=float(step), text=text, colour=None if alone else colour)]
+
+
+def _chosen_step(run: Run) -> int | None:
+    """The step whose weights were kept; of older runs, the chosen epoch's last validation."""
+    for source in (run.block("training").get("chosen_step"), run.best.get("step")):
+        if isinstance(source, int):
+            return source
     steps = [
         row["step"]
         for row in run.metrics
-        if row.get("kind") == "validation" and row.get("epoch") == epoch and "step" in row
+        if row.get("kind") == "validation" and row.get("epoch") == chosen_epoch(run)
     ]
-    if epoch is None or not steps:
-        return []
-    text = f"chosen: epoch {epoch}" if alone else ""
-    return [Mark(x=float(steps[-1]), text=text, colour=None if alone else colour)]
+    return steps[-1] if steps else None

@@ -61,10 +61,11 @@ RULE = (
 
 
 def _closed_loop(run: Run, name: str = "") -> str:
-    who = name or "On its own, the policy"
+    own = "the policy" if run.trained else "the actor"
+    who = name or f"On its own, {own}"
     blocks = {label: run.block("rollouts", label) for label in run.tasks}
     said = [
-        _earned(name or "the policy", label, block)
+        _earned(name or own, label, block)
         for label, block in blocks.items()
         if judged_by_return(block)
     ]

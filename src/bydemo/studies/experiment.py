@@ -85,22 +85,31 @@ class Experiment:
         )
 
     def changed(self, changes: Mapping[str, Any]) -> Experiment:
-        """A copy with fields replaced by dotted names, e.g. {"training.epochs": 3}."""
-        made = self
+        """A copy with fields replaced by dotted names, e.g. {"training.epochs": 3}; those of one
+        part take effect together, as where one excludes another."""
+        parts: dict[str, dict[str, Any]] = {}
         for path, value in changes.items():
-            made = _replaced(made, path.split("."), value, path)
+            parts.setdefault(path.rpartition(".")[0], {})[path] = value
+        made = self
+        for part in sorted(parts, key=len):  # what it is made of after the part itself
+            made = _replaced(made, part.split(".") if part else [], parts[part])
         return made
 
 
-def _replaced(config: Any, names: list[str], value: Any, path: str) -> Any:
+def _replaced(config: Any, parents: list[str], values: Mapping[str, Any]) -> Any:
+    """A copy of `config` with fields of the part below `parents` replaced: full name -> value."""
     known = [f.name for f in dataclasses.fields(config)]
-    if names[0] not in known:
-        raise UnknownNameError("field of the experiment", path, known)
-    if len(names) > 1:
-        value = _replaced(getattr(config, names[0]), names[1:], value, path)
-    else:
-        value = _like(typing.get_type_hints(type(config))[names[0]], value, path)
-    return dataclasses.replace(config, **{names[0]: value})
+    hints, changes = typing.get_type_hints(type(config)), {}
+    for path, value in values.items():
+        name = parents[0] if parents else path.rpartition(".")[2]
+        if name not in known:
+            raise UnknownNameError("field of the experiment", path, known)
+        if not parents:
+            changes[name] = _like(hints[name], value, path)
+    if parents:
+        inner = getattr(config, parents[0])
+        changes[parents[0]] = _replaced(inner, parents[1:], values)
+    return dataclasses.replace(config, **changes)
 
 
 def _like(hint: Any, value: Any, path: str) -> Any:

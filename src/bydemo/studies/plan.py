@@ -16,7 +16,7 @@ from bydemo.evaluation.worker_process import TaskConfig
 from bydemo.studies.demonstrations import Demonstrations
 from bydemo.studies.ranking import Ranking
 from bydemo.studies.search import Search
-from bydemo.studies.work import Work
+from bydemo.studies.work import Judging, Work
 
 __all__ = ["Arm", "Question", "Ranking", "Search", "StudyPlan"]
 _FIT_FOR_A_FOLDER = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -46,12 +46,25 @@ class Arm:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Curve:
+    """What to draw the deciding figure over, e.g. the number of demonstrations.
+
+    series: name of a line -> arm -> its x. log: on a logarithmic axis.
+    """
+
+    x_label: str
+    series: Mapping[str, Mapping[str, float]]
+    log: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class Question:
     """What is asked of some arms beside a control.
 
     varies: what differs between them. why: the hypothesis, stated before anything runs.
     decides: the figure that decides, e.g. `rollouts.pusher.score`; also: figures shown beside it.
     higher_is_better: direction of `decides`; known from its name unless given.
+    curve: where arms differ by a number; it may name arms that are not compared.
     """
 
     title: str
@@ -62,6 +75,7 @@ class Question:
     arms: tuple[str, ...]
     also: tuple[str, ...] = ()
     higher_is_better: bool | None = None
+    curve: Curve | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +83,7 @@ class StudyPlan:
     """Everything that a study does, in the order in which it is told.
 
     datasets: name -> where demonstrations come from. floor, ceiling: arms between which `score`
-    runs from 0 to 100. tasks: label -> task, for the record; the arms' works say where they act.
+    runs from 0 to 100. tasks: label -> task, for the record, besides those in which arms act.
     """
 
     name: str
@@ -91,6 +105,13 @@ class StudyPlan:
                 return arm
         raise UnknownNameError("arm of the study", name, [arm.name for arm in self.arms])
 
+    @property
+    def every_task(self) -> dict[str, TaskConfig]:
+        """Label -> task: those in which arms act, and those stated besides."""
+        judgings = [getattr(arm.work, "judging", None) for arm in self.arms]
+        acted = [judging.tasks for judging in judgings if isinstance(judging, Judging)]
+        return {label: task for tasks in (*acted, self.tasks) for label, task in tasks.items()}
+
     def tells_of(self, figure: str) -> bool:
         """Is the figure listed with each arm? Those of a run's own policy are; a baseline's, which
         are the same for many arms, only where something asks for them."""
@@ -107,7 +128,8 @@ class StudyPlan:
         for arm in self.arms:
             self._check_arm(arm)
         for question in self.questions:
-            for name in (question.control, *question.arms):
+            lines = question.curve.series.values() if question.curve else ()
+            for name in (question.control, *question.arms, *(n for line in lines for n in line)):
                 self.arm(name)
             if question.control in question.arms:
                 raise InputError(f"'{question.control}' is compared to itself in "

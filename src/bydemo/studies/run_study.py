@@ -21,7 +21,7 @@ from bydemo.studies.job import Job, JobRecord, fingerprints, seed_folder
 from bydemo.studies.job_pool import JobPool, Schedule, Standing
 from bydemo.studies.locking import locked
 from bydemo.studies.plan import Arm, StudyPlan
-from bydemo.studies.search import shares, survey
+from bydemo.studies.search import Search, shares, survey
 from bydemo.studies.study_results import Account, study_results
 from bydemo.studies.work import Here
 
@@ -64,7 +64,7 @@ def run_study(
         failed: dict[str, str] = {}
 
         def write() -> dict[str, Any]:
-            found = [survey(s, folder, datasets[s.dataset]) for s in plan.searches]
+            found = [_searched(search, folder, datasets, failed) for search in plan.searches]
             account = Account(
                 plan=plan, options=options, folder=folder, datasets=datasets, jobs=prepared.jobs,
                 settings=prepared.settings, failed=failed, workers=workers,
@@ -163,6 +163,14 @@ def _schedule(
     for search in plan.searches:
         schedule.waiting += shares(search, folder, datasets[search.dataset], max(workers, 1))
     return schedule
+
+
+def _searched(
+    search: Search, folder: Path, datasets: Mapping[str, Provided], failed: Mapping[str, str]
+) -> dict[str, Any]:
+    """What a search found, and what broke down in it besides its trials."""
+    broken = [reason for key, reason in failed.items() if key.startswith(f"{search.name}/share-")]
+    return {**survey(search, folder, datasets[search.dataset]), "problems": broken}
 
 
 def _earlier_seconds(folder: Path) -> float:

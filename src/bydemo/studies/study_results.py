@@ -99,7 +99,7 @@ def study_results(account: Account) -> dict[str, Any]:
         "jobs": {"total": len(states), "finished": states.count("finished"),
                  "failed": states.count("failed")},
         "tasks": {label: {"task": task_name(task), "task_config": to_plain(task)}
-                  for label, task in plan.tasks.items()},
+                  for label, task in plan.every_task.items()},
         "datasets": {name: _dataset(data) for name, data in account.datasets.items()},
         "arms": [_arm(account, arm) for arm in plan.arms],
         "questions": [_question(account, question) for question in plan.questions],
@@ -158,6 +158,7 @@ def _question(account: Account, question: Question) -> dict[str, Any]:
         "title": question.title, "varies": question.varies, "why": question.why,
         "decides": question.decides, "also": list(question.also), "higher_is_better": higher,
         "control": question.control, "arms": list(question.arms), "effects": effects,
+        "curve": None if question.curve is None else to_plain(question.curve),
         "conclusions": [
             conclusion(labels[found["arm"]], labels[question.control], question.decides, found)
             for found in effects

@@ -128,7 +128,7 @@ class TrainAndJudge:
     def stages(self, here: Here) -> Mapping[str, Any]:
         """Training, then judging."""
         experiment = self.experiment(here.open().spec, here)
-        settings = {"recipe": self._name, "experiment": experiment.to_plain()}
+        settings = {"recipe": self.name, "experiment": experiment.to_plain()}
         return {"training": settings, **self.judging.stages()}
 
     def do(self, stage: str, here: Here) -> None:
@@ -149,13 +149,14 @@ class TrainAndJudge:
 
         dataset = here.open()
         train_run(
-            self.experiment(dataset.spec, here), dataset, here.folder, recipe=self._name,
+            self.experiment(dataset.spec, here), dataset, here.folder, recipe=self.name,
             resume=(here.folder / CONFIG).exists(),
             on_update=lambda now: here.tell("training", now.step, now.steps),
         )  # fmt: skip
 
     @property
-    def _name(self) -> str:
+    def name(self) -> str:
+        """The recipe, in full; `own` of an experiment that is none."""
         from bydemo.studies import recipes
 
         return recipes.load(self.recipe)[0] if isinstance(self.recipe, str) else "own"
@@ -191,7 +192,6 @@ class Act:
             clips=how.clips, progress=here.tell,
         )  # fmt: skip
         write_json(path, results)
-
 
 
 def described_task(task: TaskConfig) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from bydemo.core.config import from_plain
-from bydemo.core.errors import BydemoError, CheckpointError, UnknownNameError
+from bydemo.core.errors import BydemoError, CheckpointError, TrainingError, UnknownNameError
 from bydemo.core.results import read_json, write_json
 from bydemo.core.sealed_folder import sweep, verify_folder, write_folder
 from bydemo.nets.weights import load_into, read_tensors, write_tensors
@@ -37,12 +37,17 @@ _NAME = re.compile(r"epoch-(\d{4,})(?:-step-(\d{7,}))?")
 
 @dataclass(frozen=True, kw_only=True)
 class Best:
-    """The weights to keep so far: those of the lowest validation loss, or the last ones."""
+    """The weights to keep so far: those of the lowest validation loss, or the last ones.
+
+    loss: on validation data, None where there are none; training_loss: mean over the round that
+    they end.
+    """
 
     epoch: int
     step: int
     checkpoint: str
-    loss: float
+    loss: float | None
+    training_loss: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +76,16 @@ class Checkpoint:
     model: Mapping[str, Tensor]
     average: Mapping[str, Tensor] | None
     optimiser: Mapping[str, Tensor]
+
+    def check_same(self, facts: Mapping[str, Any]) -> None:
+        """TrainingError unless the run that goes on has the same `facts` as the one saved."""
+        for fact, now in facts.items():
+            before = self.run.get(fact)
+            if before != now:
+                raise TrainingError(
+                    f"{self.path}: the run cannot be resumed, its {fact} was {before}, now it is "
+                    f"{now}"
+                )
 
 
 def checkpoint_name(epoch: int, step: int, *, whole: bool) -> str:

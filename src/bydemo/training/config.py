@@ -30,9 +30,10 @@ class TrainingConfig:
     for which validation is no more than a record. patience: validations in a row without a better
     loss before stopping. minutes: wall budget over all resumptions, validation included; it only
     stops, it never bends the schedule, so a run cut short and resumed is the run it would have
-    been. keep: newest checkpoints, and newest ones after whole epochs, kept besides the best. checkpoint_minutes: also save in
-    between this often. prefetch: prepare the next batch in a thread, where batches are large
-    enough to gain from it. log_every: steps between `progress` rows, 0 for none.
+    been. keep: newest checkpoints, and newest ones after whole epochs, kept besides the best.
+    checkpoint_minutes: also save in between this often. prefetch: prepare the next batch in a
+    thread, where batches are large enough to gain from it. log_every: steps between `progress`
+    rows, 0 for none.
     """
 
     epochs: int | None = None

@@ -1,13 +1,7 @@
 """The one training loop: it knows a `Trainable`, batches and a configuration, nothing else.
 
-A run folder gets `metrics.jsonl`, `checkpoints/` and `best.json`. Steps come in rounds, by default
-of one or more whole epochs (`training/timetable.py`). Rows of `metrics.jsonl` hold `kind`, `epoch`
-(under way or just finished, from 1), `step` (optimiser steps done), `seconds` (wall time of training
-so far, all resumptions together), `loss` and `parts` (means over samples), and
-- kind `train`, one a round: also learning_rate, gradient_norm (of the last step, unclipped),
-  samples_per_second, peak_memory_mb;
-- kind `validation`, one at the end of a round or of the budget, if there is validation data;
-- kind `progress`, every `log_every` steps: as `train`, over the round so far.
+A run folder gets `metrics.jsonl` (see `training/record.py`), `checkpoints/` and `best.json`. Steps
+come in rounds, by default of one or more whole epochs (`training/timetable.py`).
 
 Everything that a step computes is a function of the weights and of (seed, step): which samples it
 sees, its dropout, its learning rate. So a run that was killed and resumed ends with the weights of
@@ -23,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bydemo.core.config import to_plain
-from bydemo.core.errors import InputError, TrainingError
+from bydemo.core.errors import InputError
 from bydemo.core.results import write_json
 from bydemo.models.base import Trainable, parameter_count
 from bydemo.nets.weights import load_into
@@ -133,13 +127,7 @@ class _Run:
     def _resume(self, name: str | None) -> None:
         checkpoint = self.folder.load(name)
         check_resumable(checkpoint.config, self.config)
-        for fact, now in self._facts.items():
-            before = checkpoint.run.get(fact)
-            if before != now:
-                raise TrainingError(
-                    f"{checkpoint.path}: the run cannot be resumed, its {fact} was {before}, "
-                    f"now it is {now}"
-                )
+        checkpoint.check_same(self._facts)
         restore(checkpoint, self.model, self.stepper.optimiser)
         self.stepper.load_scaler(checkpoint.scaler)
         if self.average is not None and checkpoint.average is not None:
@@ -179,8 +167,8 @@ class _Run:
     def _after_step(self, done: int) -> str:
         """Record, save where due; a reason to stop, or nothing."""
         self.rate.add(self.share.size(done - 1))
-        self.state = replace(self.state, step=done, epoch=done // self.share.steps,
-                             seconds=self.deadlines.elapsed)  # fmt: skip
+        epoch, seconds = done // self.timetable.epoch, self.deadlines.elapsed
+        self.state = replace(self.state, step=done, epoch=epoch, seconds=seconds)
         event, every = self.deadlines.due(), self.config.log_every
         self._tell()
         judged = self.timetable.ends_round(done)
@@ -210,31 +198,44 @@ class _Run:
 
     @property
     def _epoch(self) -> int:
-        """The epoch under way, or just finished, from 1."""
-        return self.state.epoch + (self.state.step % self.share.steps > 0)
+        return self.timetable.epoch_of(self.state.step)
 
     @property
     def _name(self) -> str:
         """Of a checkpoint taken now."""
-        step = self.state.step
-        return checkpoint_name(self.state.epoch, step, whole=step % self.share.steps == 0)
+        state = self.state
+        return checkpoint_name(state.epoch, state.step, whole=state.epoch == self._epoch)
 
     def _judge(self) -> bool:
-        """Validate; is this the one to keep so far? Without validation data, the last one is."""
-        start = self.deadlines.elapsed
+        """Validate; are these the weights to keep so far? Without validation data they are."""
+        loss, best = self._validated(), self.state.best
+        better = (
+            self.config.choose == "last"
+            or best is None or best.loss is None
+            or loss is None or loss < best.loss
+        )  # fmt: skip
+        if not better:
+            return False
+        chosen = Best(
+            epoch=self._epoch,
+            step=self.state.step,
+            checkpoint=self._name,
+            loss=loss,
+            training_loss=self.totals.over_processes(self.accelerator).loss,
+        )
+        self.state = replace(self.state, best=chosen)
+        return True
+
+    def _validated(self) -> float | None:
+        """The validation loss, recorded; None without validation data."""
         if self.validation is None:
-            loss, better = self.totals.over_processes(self.accelerator).loss, True
-        else:
-            totals = validate(self.stepper, self.validation, self.average)
-            loss, best = totals.loss, self.state.best
-            better = best is None or self.config.choose == "last" or loss < best.loss
-            self.deadlines.reserve = self.deadlines.elapsed - start
-            self.state = replace(self.state, seconds=self.deadlines.elapsed)
-            self.record.row("validation", self._epoch, self.state, totals)
-        if better:
-            chosen = Best(epoch=self._epoch, step=self.state.step, checkpoint=self._name, loss=loss)
-            self.state = replace(self.state, best=chosen)
-        return better
+            return None
+        start = self.deadlines.elapsed
+        totals = validate(self.stepper, self.validation, self.average)
+        self.deadlines.reserve = self.deadlines.elapsed - start
+        self.state = replace(self.state, seconds=self.deadlines.elapsed)
+        self.record.row("validation", self._epoch, self.state, totals)
+        return totals.loss
 
     def _save(self) -> None:
         """Commit a checkpoint, then say which is best, then drop what need not be kept."""
@@ -265,18 +266,12 @@ class _Run:
         weights = chosen_weights(self.folder.path / best.checkpoint)
         load_into(self.model, weights, self.folder.path / best.checkpoint)
         self.model.eval()
-        return TrainingResult(
-            stopped=stopped,
+        return TrainingResult.of(
+            stopped,
+            self.state,
             parameters=parameter_count(self.model),
-            epochs=self.state.epoch,
-            chosen_epoch=best.epoch,
-            chosen_step=best.step,
-            steps=self.state.step,
-            seconds=self.state.seconds,
             samples_per_second=self.rate.value,
             peak_memory_mb=peak_memory_mb(self.accelerator.device),
-            loss=best.loss,
-            checkpoint=best.checkpoint,
         )
 
     def _impatient(self) -> bool:
@@ -287,13 +282,12 @@ class _Run:
         self.record.tell(self._epoch, self.state, self.totals, self.rate.value)
 
     def _train_row(self, kind: str) -> None:
-        rate = learning_rate(self.config, self.state.step - 1, self.steps)
         self.record.row(
             kind,
             self._epoch,
             self.state,
             self.totals.over_processes(self.accelerator),
-            learning_rate=rate,
+            learning_rate=learning_rate(self.config, self.state.step - 1, self.steps),
             gradient_norm=self.gradient_norm,
             samples_per_second=self.rate.value,
             peak_memory_mb=peak_memory_mb(self.accelerator.device),

@@ -1,4 +1,13 @@
-"""What a run tells while it trains: rows for `metrics.jsonl` and trackers, updates for a bar."""
+"""What a run tells while it trains: rows for `metrics.jsonl` and trackers, updates for a bar.
+
+A row holds `kind`, `epoch` (under way or just finished, from 1), `step` (optimiser steps done),
+`seconds` (wall time of training so far, all resumptions together), `loss` and `parts` (means over
+samples), and
+- kind `train`, one a round: also learning_rate, gradient_norm (of the last step, unclipped),
+  samples_per_second, peak_memory_mb;
+- kind `validation`, one at the end of a round or of the budget, if there is validation data;
+- kind `progress`, every `log_every` steps: as `train`, over the round so far.
+"""
 
 from __future__ import annotations
 
@@ -40,9 +49,9 @@ class TrainingResult:
     """What came out; the model holds the weights after `chosen_step`, in eval mode.
 
     stopped: `finished`, `patience` or `budget`. epochs: whole ones. chosen_epoch: in which the
-    chosen step lies. loss: of the chosen weights on validation data, or where there are none, of
-    the last round's training. seconds: over all resumptions. samples_per_second: of this call
-    alone.
+    chosen step lies. loss: of the chosen weights on validation data, None where there are none.
+    training_loss: mean over the round of training that they end, None of a run resumed from an
+    older version. seconds: over all resumptions. samples_per_second: of this call alone.
     """
 
     stopped: str
@@ -54,8 +63,27 @@ class TrainingResult:
     seconds: float
     samples_per_second: float
     peak_memory_mb: float
-    loss: float
+    loss: float | None
+    training_loss: float | None
     checkpoint: str
+
+    @classmethod
+    def of(cls, stopped: str, state: TrainingState, **measured: Any) -> TrainingResult:
+        """Of a run that ended in `state`, which has a best; `measured` are the other fields."""
+        best = state.best
+        assert best is not None
+        return cls(
+            stopped=stopped,
+            epochs=state.epoch,
+            chosen_epoch=best.epoch,
+            chosen_step=best.step,
+            steps=state.step,
+            seconds=state.seconds,
+            loss=best.loss,
+            training_loss=best.training_loss,
+            checkpoint=best.checkpoint,
+            **measured,
+        )
 
 
 OnUpdate = Callable[[Update], None]
@@ -83,7 +111,7 @@ class Record:
     def row(
         self, kind: str, epoch: int, state: TrainingState, totals: Totals, **figures: float
     ) -> None:
-        """One row, see `training/loop.py` for what it holds."""
+        """One row, see the module's text for what it holds."""
         if not self.main:
             return
         row = {

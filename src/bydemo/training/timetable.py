@@ -32,7 +32,11 @@ class Timetable:
     @property
     def epochs(self) -> int:
         """Passes begun by the end."""
-        return -(-self.steps // self.epoch)
+        return self.epoch_of(self.steps)
+
+    def epoch_of(self, done: int) -> int:
+        """The epoch under way, or just finished, after `done` steps; from 1."""
+        return -(-done // self.epoch)
 
     def ends_round(self, done: int) -> bool:
         """Is the model judged once `done` steps are done?"""

@@ -35,7 +35,7 @@ class Tracker(Protocol):
 
 
 class MetricsFile:
-    """`metrics.jsonl` of a run: one row an event, see `training/loop.py` for what they hold."""
+    """`metrics.jsonl` of a run: one row an event, see `training/record.py` for what they hold."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,4 +1,5 @@
-"""Correct a learner where it errs (DAgger): it acts, the expert says what to do, it learns again."""
+"""Correct a learner where it errs: it acts, the expert says what to do, it learns again (DAgger).
+"""  # fmt: skip
 
 from __future__ import annotations
 

@@ -60,9 +60,13 @@ def run(words: Sequence[str]) -> int:
         return 0
     from bydemo.studies.run_study import run_study
 
-    with progress(f"study {name}", "runs") as update:
-        results = run_study(plan, folder, options=options, workers=given.workers,
-                            watch=_watch(update))  # fmt: skip
+    try:
+        with progress(f"study {name}", "runs") as update:
+            results = run_study(plan, folder, options=options, workers=given.workers,
+                                watch=_watch(update))  # fmt: skip
+    except (KeyboardInterrupt, SystemExit):
+        note("Stopped. The same command goes on from here.")
+        raise
     show_findings(results)
     failed = _failures(results)
     for line in failed:
@@ -151,7 +155,9 @@ def _failures(results: Mapping[str, Any]) -> list[str]:
     for search in results["searches"]:
         rows += [(search["name"], t["folder"], t["reason"]) for t in search["trials"]
                  if t["state"] == "failed"]  # fmt: skip
-    return [f"{folder}: {reason}" for _, folder, reason in rows]
+    broken = [f"search {search['name']}: {why}" for search in results["searches"]
+              for why in search["problems"]]  # fmt: skip
+    return [*(f"{folder}: {reason}" for _, folder, reason in rows), *broken]
 
 
 def _watch(update: OnProgress) -> Any:

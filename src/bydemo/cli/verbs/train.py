@@ -106,7 +106,12 @@ def _show(folder: Path, result: TrainingResult) -> None:
     show_facts(str(folder), [
         ("parameters", f"{result.parameters:,}"),
         ("ended", f"{result.stopped} after {result.epochs} epochs, {result.steps:,} steps"),
-        ("chosen", f"epoch {result.chosen_epoch}, validation loss {result.loss:.4g}"),
+        ("chosen", f"{result.chosen_step:,} steps{_of_loss(result)}"),
         ("took", f"{result.seconds:.0f} s, {result.samples_per_second:.0f} samples/s"),
         ("peak memory", f"{result.peak_memory_mb:.0f} MB"),
     ])  # fmt: skip
+
+
+def _of_loss(result: TrainingResult) -> str:
+    known = (("validation", result.loss), ("training", result.training_loss))
+    return "".join(f", {name} loss {loss:.4g}" for name, loss in known if loss is not None)

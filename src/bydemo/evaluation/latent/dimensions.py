@@ -1,0 +1,98 @@
+"""How many of its dimensions a representation uses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bydemo.evaluation.episode_sums import Floats, Sums
+from bydemo.evaluation.interval import Interval, bootstrap, resample_counts
+from bydemo.evaluation.latent.steps import LatentSteps
+
+ACTIVE = 0.01
+"""A unit is active where the variance of its mean over the data is larger (Burda et al., 2016).
+
+The rule belongs to latents whose prior has unit variance; for others the count depends on their
+scale."""
+RESAMPLES = 200
+"""Of the effective dimension, which needs every pair of units."""
+
+
+def dimensions(
+    steps: LatentSteps, representation: str, kl: NDArray[Any] | None = None, *, seed: int = 0
+) -> dict[str, Any]:
+    """`size`; `active` units and the `threshold` of it; `variance` of each unit; `effective`
+    dimension: the participation ratio of the covariance's eigenvalues, (sum)^2 / sum of squares;
+    `kl`: each unit's mean [nats] and the `total`, of `kl` (N, Z), where the model has any."""
+    places = steps.representations[representation].astype(np.float64)
+    add = steps.add
+    centred = places - places.mean(axis=0)
+    sums = {
+        "steps": add(np.ones(len(steps))), "sum": add(centred), "squared": add(centred**2),
+    }  # fmt: skip
+    found = bootstrap(sums, _figures, seed=seed)
+    variance = _variance({n: v.sum(axis=0) for n, v in sums.items()})
+    return {
+        "size": places.shape[1], "threshold": ACTIVE, "active": found["active"].to_json(),
+        "variance": variance.tolist(),
+        "effective": effective_dimension(steps, centred, seed=seed).to_json(),
+        "kl": None if kl is None else _kl(steps, kl, seed),
+    }  # fmt: skip
+
+
+def gaussian_kl(mean: NDArray[Any], log_variance: NDArray[Any]) -> Floats:
+    """(N, Z) nats by which each unit's normal distribution differs from the standard one."""
+    mu, log_var = mean.astype(np.float64), log_variance.astype(np.float64)
+    out: Floats = 0.5 * (mu**2 + np.exp(log_var) - 1 - log_var)
+    return out
+
+
+def effective_dimension(steps: LatentSteps, centred: Floats, *, seed: int = 0) -> Interval:
+    """(sum of variances)^2 over the sum of all squared covariances, with its interval."""
+    width = centred.shape[1]
+    moments = np.zeros((steps.episodes, width, width))
+    for episode in range(steps.episodes):
+        rows = centred[steps.where == episode]
+        moments[episode] = rows.T @ rows
+    add = steps.add
+    count, first = add(np.ones(len(steps))), add(centred)
+    flat = moments.reshape(steps.episodes, -1)
+
+    def ratio(weights: Floats) -> float:
+        n = weights @ count
+        mean = weights @ first / n
+        covariance = (weights @ flat).reshape(width, width) / n - np.outer(mean, mean)
+        squared = float((covariance**2).sum())
+        return float(covariance.trace() ** 2 / squared) if squared > 0 else np.nan
+
+    value = ratio(np.ones(steps.episodes))
+    if steps.episodes < 2 or not np.isfinite(value):
+        return Interval(value=value, low=np.nan, high=np.nan)
+    drawn = [ratio(w) for w in resample_counts(steps.episodes, seed=seed, resamples=RESAMPLES)]
+    low, high = np.quantile([d for d in drawn if np.isfinite(d)], [0.025, 0.975])
+    return Interval(value=value, low=float(low), high=float(high))
+
+
+def _kl(steps: LatentSteps, kl: NDArray[Any], seed: int) -> dict[str, Any]:
+    add = steps.add
+    sums = {"steps": add(np.ones(len(steps))), "kl": add(kl.astype(np.float64))}
+
+    def figures(s: Sums) -> dict[str, Floats]:
+        means = s["kl"] / s["steps"][..., None]
+        return {"total": means.sum(axis=-1),
+                **{str(i): means[..., i] for i in range(means.shape[-1])}}  # fmt: skip
+
+    found = {n: i.to_json() for n, i in bootstrap(sums, figures, seed=seed).items()}
+    return {"total": found.pop("total"), "by_dimension": list(found.values())}
+
+
+def _variance(sums: Sums) -> Floats:
+    count = sums["steps"][..., None]
+    out: Floats = sums["squared"] / count - (sums["sum"] / count) ** 2
+    return np.maximum(out, 0.0)
+
+
+def _figures(sums: Sums) -> dict[str, Floats]:
+    return {"active": (_variance(sums) > ACTIVE).sum(axis=-1).astype(np.float64)}

@@ -1,0 +1,144 @@
+"""Do neighbours share a label? Purity against chance, with a permutation test that knows episodes.
+
+Purity is the share of a step's nearest neighbours that carry its own label, averaged over steps.
+Steps just before and after lie close whatever a representation has learned, so the figure that
+counts takes neighbours from other episodes only; the one with the own episode allowed stands
+beside it to show how much is due to that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bydemo.evaluation.episode_sums import Floats, Sums
+from bydemo.evaluation.interval import bootstrap
+from bydemo.evaluation.latent.nearest import nearest
+from bydemo.evaluation.latent.steps import Ints, LatentSteps, Target
+
+NEIGHBOURS = 10
+PERMUTATIONS = 1000
+OTHER, ANY = "other_episodes", "any_episode"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Graph:
+    """Each step's neighbours (N, K) in one representation; -1 where there are too few.
+
+    scope: `other_episodes`, or `any_episode` where steps of the own one count too.
+    """
+
+    scope: str
+    neighbours: Ints
+
+    @classmethod
+    def of(cls, steps: LatentSteps, representation: str, scope: str, count: int) -> Graph:
+        """The graph of one representation."""
+        places = steps.representations[representation]
+        keys = steps.where if scope == OTHER else np.arange(len(steps))
+        return cls(scope=scope, neighbours=nearest(places, places, count, (keys, keys)))
+
+
+def purity(
+    steps: LatentSteps, target: Target, graph: Graph,
+    *, permutations: int = PERMUTATIONS, seed: int = 0,
+) -> dict[str, Any]:  # fmt: skip
+    """`value`, `low`, `high` over episodes; `chance`, `chance_low` and `chance_high`: mean and 95 %
+    range of labels that were permuted; `p` of the one-sided test; `by_class`.
+
+    What is permuted is what an unrelated label would look like: one that is the same all through
+    each episode moves from episode to episode; any other is laid over the steps anew with the
+    episodes in random order and the whole shifted, so that its runs stay as long as they are.
+    """
+    labels = target.values.astype(np.int64)
+    known = graph.neighbours >= 0
+    same = _same(labels, graph.neighbours) & known
+    add = steps.add
+    classes = np.eye(len(target.classes))[labels]
+    sums = {
+        "same": add(same.sum(axis=1)), "pairs": add(known.sum(axis=1)),
+        "same_by_class": add(classes * same.sum(axis=1)[:, None]),
+        "pairs_by_class": add(classes * known.sum(axis=1)[:, None]),
+    }  # fmt: skip
+    found = bootstrap(sums, _figures, seed=seed)
+    out: dict[str, Any] = {**found["purity"].to_json(), "scope": graph.scope}
+    drawn = permuted_purity(steps, labels, graph, permutations, seed)
+    low, high = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else (np.nan, np.nan)
+    out |= {
+        "chance": float(drawn.mean()) if len(drawn) else np.nan,
+        "chance_low": float(low), "chance_high": float(high),
+        "permutations": len(drawn),
+        "p": (1 + int((drawn >= found["purity"].value - 1e-12).sum())) / (1 + len(drawn)),
+    }  # fmt: skip
+    whole = _figures({name: values.sum(axis=0) for name, values in sums.items()})
+    shares = classes.mean(axis=0)
+    out["by_class"] = [
+        {"class": name, "share": float(shares[i]), "purity": float(whole["by_class"][i])}
+        for i, name in enumerate(target.classes) if shares[i] > 0
+    ]  # fmt: skip
+    return out
+
+
+def own_episode_share(steps: LatentSteps, graph: Graph, *, seed: int = 0) -> dict[str, Any]:
+    """How many of a step's neighbours lie in its own episode, against the share by chance."""
+    known = graph.neighbours >= 0
+    same = _same(steps.where, graph.neighbours) & known
+    add = steps.add
+    sums = {"same": add(same.sum(axis=1)), "pairs": add(known.sum(axis=1))}
+    found = bootstrap(sums, lambda s: {"purity": s["same"] / s["pairs"]}, seed=seed)["purity"]
+    lengths = np.bincount(steps.where)
+    chance = float((lengths * (lengths - 1)).sum() / (len(steps) * max(len(steps) - 1, 1)))
+    return {**found.to_json(), "scope": graph.scope, "chance": chance}
+
+
+def permuted_purity(
+    steps: LatentSteps, labels: Ints, graph: Graph, permutations: int, seed: int
+) -> Floats:
+    """(permutations,) the purity of as many unrelated labels of the same kind."""
+    generator = np.random.default_rng(seed)
+    known = graph.neighbours >= 0
+    pairs = int(known.sum())
+    if not pairs or steps.episodes < 2:
+        return np.zeros(0)
+    out = np.zeros(permutations)
+    draw = _Permuter(steps.where, labels)
+    for i in range(permutations):
+        drawn = draw(generator)
+        out[i] = (_same(drawn, graph.neighbours) & known).sum() / pairs
+    return out
+
+
+class _Permuter:
+    """Draws labels (N,) that have nothing to do with the steps but keep their make-up."""
+
+    def __init__(self, where: Ints, labels: Ints) -> None:
+        self.labels, self.episodes = labels, int(where.max()) + 1
+        self.where = where
+        self.rows = [np.flatnonzero(where == e) for e in range(self.episodes)]
+        first = np.array([labels[rows[0]] for rows in self.rows])
+        self.fixed = first if np.array_equal(first[where], labels) else None
+
+    def __call__(self, generator: np.random.Generator) -> Ints:
+        order = generator.permutation(self.episodes)
+        if self.fixed is not None:
+            drawn: Ints = self.fixed[order][self.where]
+            return drawn
+        laid = np.concatenate([self.labels[self.rows[e]] for e in order])
+        out = np.empty_like(laid)
+        # In order of the steps as they lie, whatever the episodes' own order is.
+        out[np.concatenate(self.rows)] = np.roll(laid, int(generator.integers(len(laid))))
+        return out
+
+
+def _same(labels: Ints, neighbours: Ints) -> Any:
+    return labels[neighbours] == labels[:, None]
+
+
+def _figures(sums: Sums) -> dict[str, Floats]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        out = {"purity": sums["same"] / sums["pairs"]}
+        if sums["same"].ndim == 0:
+            out["by_class"] = sums["same_by_class"] / sums["pairs_by_class"]
+        return out
