@@ -3,7 +3,8 @@
     python benchmarks/state_training.py
 
 Interleaved in one run, one thread: a network 23 -> 256 -> 256 -> 7, batch 256, on episodes of 100
-steps. A side's time is that of a whole call, divided by its optimiser steps:
+steps. A side's time is that of a whole call, divided by its optimiser steps; CPU time is user +
+system, and what the comparison goes by, for others may use the machine:
   bare loop       written below as one would: rows of two tensors in memory, squared error, Adam.
   DataLoader      the same with `TensorDataset` and `DataLoader`, as most tutorials have it.
   bydemo, last    `train` on the same numbers in a dataset on disk, seeded step by step, checked
@@ -140,12 +141,12 @@ def main() -> None:
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, torch "
           f"{torch.__version__}, one thread, {options.episodes} episodes, {options.rounds} calls "
           f"of {options.steps} steps")  # fmt: skip
-    print(f"{'':16} ms/step: median (least-most)   CPU ms/step   against the bare loop")
-    base = statistics.median(wall["bare loop"])
-    for name, times in wall.items():
+    print(f"{'':16} CPU ms/step: median (least-most)   wall: median   against the bare loop")
+    base = statistics.median(cpu["bare loop"])
+    for name, times in cpu.items():
         middle = statistics.median(times)
         spread = f"({min(times):.3f}-{max(times):.3f})"
-        print(f"{name:16} {middle:10.3f} {spread:>18} {statistics.median(cpu[name]):12.3f}"
+        print(f"{name:16} {middle:14.3f} {spread:>16} {statistics.median(wall[name]):14.3f}"
               f" {middle / base:20.2f}x")  # fmt: skip
 
 

@@ -31,6 +31,7 @@ def play(jobs: list[Job], workers: int) -> tuple[Schedule, list[Standing]]:
     return schedule, seen
 
 
+@pytest.mark.slow
 def test_whatever_happens_to_one_the_others_go_on(tmp_path: Path) -> None:
     jobs = [
         job(tmp_path, "killed-once", Trick(trouble="kill", once=str(tmp_path / "once"))),
@@ -89,6 +90,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_no_worker_outlives_the_study(tmp_path: Path, number: signal.Signals) -> None:
     script = tmp_path / "pool.py"

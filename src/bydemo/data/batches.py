@@ -23,6 +23,7 @@ from bydemo.core.codec import Codec
 from bydemo.core.errors import InputError
 from bydemo.core.images import View
 from bydemo.core.language import Vocabulary
+from bydemo.data.key_moments import next_event, next_stop, place_components
 from bydemo.data.source import Dataset
 from bydemo.data.view_cache import check_size, view_array, view_file
 
@@ -37,10 +38,11 @@ class BatchConfig:
     view: which images; none where its `cameras` are empty. chunk: actions a sample (K).
     target_offset: the first of them lies so many steps after the observation. history: the
     proprioception of so many last steps, oldest first; before an episode's first step, that one
-    again. keyframes: also give the proprioception at the next event of a label part, and the
-    steps until it. later: also give what is observed so many steps later, at several distances if
-    wished; beyond the episode's end, its last step. actions: False for a model that must not learn
-    from them: then they are not even read, and there are neither targets nor keyframes.
+    again. keyframes: also give the proprioception at the next key moment, and the steps until it:
+    an event of a label part, or without actions the next stop of the robot. later: also give the
+    proprioception so many steps later, at one distance or several, and the images at the first;
+    beyond the episode's end, its last step. actions: False for a model that must not learn
+    from them: then they are not even read.
     """
 
     view: View
@@ -60,8 +62,6 @@ class BatchConfig:
             raise InputError(f"is {self.history}, expected at least 1", field="history")
         if any(steps < 1 for steps in self.later):
             raise InputError(f"is {list(self.later)}, expected 1 or more each", field="later")
-        if self.keyframes and not self.actions:
-            raise InputError("they follow from the actions, which are left out", field="keyframes")
 
 
 class Batches:
@@ -123,6 +123,11 @@ class Batches:
             batch |= self._later(rows, steps)
         if config.actions:
             batch |= self._targets(rows, steps)
+        if config.keyframes:
+            keyframe = self._keyframe[steps]
+            batch["keyframe"] = self._proprioception[keyframe]
+            batch["keyframe_steps"] = (keyframe - steps).astype(np.float32)
+            batch |= self._keyframe_in_pictures(steps, keyframe)
         return batch
 
     def with_steps(self, arrays: Mapping[str, NDArray[Any]]) -> Batches:
@@ -133,7 +138,6 @@ class Batches:
 
     def _targets(self, rows: Rows, steps: Rows) -> NumpyBatch:
         """What is to be learned from the actions."""
-        config = self.config
         batch: NumpyBatch = {}
         targets = steps[:, None] + self._ahead
         last = self._stop[rows][:, None] - 1
@@ -142,22 +146,18 @@ class Batches:
         targets = np.minimum(targets, last)
         batch["continuous"] = self._continuous[targets]
         batch["labels"] = self._labels[targets]
-        if config.keyframes:
-            keyframe = self._keyframe[steps]
-            batch["keyframe"] = self._proprioception[keyframe]
-            batch["keyframe_steps"] = (keyframe - steps).astype(np.float32)
-            batch |= self._keyframe_in_pictures(steps, keyframe)
         return batch
 
     def _later(self, rows: Rows, steps: Rows) -> NumpyBatch:
-        """(B, J, ...) what is observed later, and (B, J) whether the episode lasts so long."""
+        """(B, J, P/T) the proprioception later, (B, J) whether the episode lasts so long, and the
+        images (B, H, W, I) at the first distance."""
         ahead = steps[:, None] + np.asarray(self.config.later)
         last = self._stop[rows][:, None] - 1
         batch: NumpyBatch = {"later_valid": ahead <= last}
         ahead = np.minimum(ahead, last)
         batch["later_proprioception"] = self._proprioception[ahead]
         if self._image is not None:
-            batch["later_image"] = self._image[ahead]
+            batch["later_image"] = self._image[ahead[:, 0]]
         return batch
 
     def _past(self, rows: Rows, steps: Rows) -> NDArray[np.float32]:
@@ -197,6 +197,9 @@ class Batches:
         self._prompt = np.stack([vocabulary.encode(e.instruction) for e in dataset.episodes])
         if self.config.actions:
             self._encode_actions(codec)
+        elif self.config.keyframes:
+            places = self._proprioception[:, place_components(codec)]
+            self._keyframe = next_stop(places, dataset.starts, dataset.lengths)
 
     def _encode_actions(self, codec: Codec) -> None:
         dataset = self.dataset
@@ -223,27 +226,3 @@ def order(samples: int, seed: int, epoch: int) -> Rows:
     """A permutation of 0..samples-1, (samples,) int64: a pure function of its arguments."""
     generator = np.random.Generator(np.random.Philox(key=[seed, epoch]))
     return generator.permutation(samples).astype(np.int64)
-
-
-def next_event(
-    labels: NDArray[np.int64], starts: Rows, lengths: Rows, classes: Sequence[int]
-) -> Rows:
-    """(N,) for each step the next event from it on, itself included; the episode's last step where
-    none is left.
-
-    An event is a step at which a label part of (N, G) changes; of three classes or more, a change
-    to the commonest one ("stay") is none, since nothing is begun there.
-    """
-    steps = len(labels)
-    changed: Any = np.zeros(labels.shape, bool)
-    changed[1:] = labels[1:] != labels[:-1]
-    for part, count in enumerate(classes):
-        if count > 2:
-            rest = np.bincount(labels[:, part], minlength=count).argmax()
-            changed[:, part] &= labels[:, part] != rest
-    event = changed.any(axis=1)
-    event[starts] = False
-    event[starts + lengths - 1] = True
-    marked = np.where(event, np.arange(steps), steps)
-    found: Rows = np.minimum.accumulate(marked[::-1])[::-1]
-    return found

@@ -26,13 +26,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bydemo.core.errors import InputError, UnknownNameError
+from bydemo.core.errors import InputError
 from bydemo.models.action_head import cross_entropy
-from bydemo.models.base import Batch, Losses, Policy, Prediction, Shapes
+from bydemo.models.base import Batch, Losses, Policy, Prediction, Shapes, component_mask
 from bydemo.nets import binned
 from bydemo.nets.attention import PromptedMap, PromptEncoder, landing, place_loss
-from bydemo.nets.augmentation import jittered, patched, shifted
-from bydemo.nets.vision import PixelConv2d
+from bydemo.nets.augmentation import varied
+from bydemo.nets.eye import Eye
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,16 +100,16 @@ class KeyframePolicy(Policy):
         self.config, self.shapes = config, shapes
         body = len(names)
         now = names[-(body // shapes.history) :]
-        ahead = torch.nonzero(_mask(now, config.foresee or now))[:, 0]
-        hidden = _mask(names, config.ignore)
+        ahead = torch.nonzero(component_mask(now, config.foresee or now))[:, 0]
+        hidden = component_mask(names, config.ignore)
         if config.relative and config.keyframe > 0:
-            hidden = hidden.maximum(_mask(names, config.foresee))
+            hidden = hidden.maximum(component_mask(names, config.foresee))
         self.register_buffer("seen", 1 - hidden, persistent=False)
         self.register_buffer("ahead", ahead, persistent=False)
         self.register_buffer("present", ahead + body - len(now), persistent=False)
         self.prompt = PromptEncoder(shapes.vocabulary, shapes.prompt_length, config.embedding)
         channels = 3 if shapes.view.colour else 1
-        self.eyes = nn.ModuleList(_Eye(channels, config.width, config.dropout) for _ in cameras)
+        self.eyes = nn.ModuleList(Eye(channels, config.width, config.dropout) for _ in cameras)
         self.maps = nn.ModuleList(
             PromptedMap(config.width, config.embedding + body) for _ in cameras
         )
@@ -162,7 +162,9 @@ class KeyframePolicy(Policy):
         """Sums over valid chunk steps (actions) and samples (forecast)."""
         config, valid = self.config, batch["valid"]
         if self.training:
-            batch = self._varied(batch, generator)
+            batch = varied(
+                batch, generator, jitter=config.jitter, patches=config.patches, shift=config.shift
+            )
         values, logits, forecast = self(batch)
         if config.bins:
             numeric = binned.cross_entropy(values, batch["continuous"], config.limit)
@@ -193,20 +195,6 @@ class KeyframePolicy(Policy):
             parts["place"] = (lost.detach(), placed)
         return Losses(total=total, count=count, parts=parts)
 
-    def _varied(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """The batch with other pictures; `moved` (2,) says how far, and places move along."""
-        config, image = self.config, batch["image"]
-        if config.jitter > 0:
-            image = jittered(image, config.jitter, generator)
-        image = patched(image, config.patches, generator)
-        if config.shift == 0:
-            return {**batch, "image": image}
-        image, moved = shifted(image, config.shift, generator)
-        varied = {**batch, "image": image, "moved": moved}
-        if "keyframe_place" in batch:
-            varied["keyframe_place"] = batch["keyframe_place"] + moved
-        return varied
-
     def _place_loss(self, batch: Batch, maps: list[Tensor]) -> tuple[Tensor, int]:
         """The maps' cross entropy, a sum over the cameras and samples that show the place."""
         visible, place = batch["keyframe_visible"], batch["keyframe_place"]
@@ -225,48 +213,6 @@ class KeyframePolicy(Policy):
 def _forecast(inside: int, config: Config, outside: int) -> nn.Sequential:
     layers = _linear(inside, config.hidden // 2, config.dropout)
     return nn.Sequential(*layers, nn.Linear(config.hidden // 2, outside))
-
-
-def _mask(names: tuple[str, ...], chosen: tuple[str, ...]) -> Tensor:
-    """(P,) 1 for each component whose field or `field.part` is among the chosen."""
-    known = {part for name in names for part in (name, name.split(".")[0])}
-    for name in chosen:
-        if name not in known:
-            raise UnknownNameError("part of the proprioception", name, known)
-    return torch.tensor([float(n in chosen or n.split(".")[0] in chosen) for n in names])
-
-
-class _Eye(nn.Module):
-    """(B, H, W, channels) uint8 -> (B, width, H/2, W/2): what is seen at a quarter of the size,
-    brought back to the finer grid of the first layer, where small things can be told apart.
-
-    Batch norm, since it trains fastest here.
-    """
-
-    def __init__(self, channels: int, width: int, dropout: float) -> None:
-        super().__init__()
-        half = width // 2
-        self.fine = _convolution(PixelConv2d, channels, half, 5, 2)
-        self.coarse = nn.Sequential(
-            _convolution(nn.Conv2d, half, width, 3, 2),
-            _convolution(nn.Conv2d, width, width, 3, 1),
-            nn.Dropout2d(dropout),
-            _convolution(nn.Conv2d, width, width, 3, 1),
-            nn.Upsample(scale_factor=2, mode="nearest"),
-        )
-        self.join = _convolution(nn.Conv2d, half + width, width, 1, 1)
-
-    def forward(self, image: Tensor) -> Tensor:
-        fine = self.fine(image)
-        out: Tensor = self.join(torch.cat([fine, self.coarse(fine)], dim=1))
-        return out
-
-
-def _convolution(
-    kind: type[nn.Conv2d], inside: int, outside: int, kernel: int, stride: int
-) -> nn.Sequential:
-    convolution = kind(inside, outside, kernel, stride, kernel // 2, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(outside), nn.ReLU(inplace=True))
 
 
 def _linear(inside: int, outside: int, dropout: float) -> tuple[nn.Module, ...]:

@@ -5,9 +5,33 @@ Shape letters: B batch, H W pixels, I image channels, V cameras.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+
+def varied(
+    batch: Mapping[str, Tensor],
+    generator: torch.Generator,
+    *,
+    jitter: float,
+    patches: int,
+    shift: int,
+) -> Mapping[str, Tensor]:
+    """The batch with other pictures; `moved` (2,) says how far, and places move along."""
+    image = batch["image"]
+    if jitter > 0:
+        image = jittered(image, jitter, generator)
+    image = patched(image, patches, generator)
+    if shift == 0:
+        return {**batch, "image": image}
+    image, moved = shifted(image, shift, generator)
+    changed = {**batch, "image": image, "moved": moved}
+    if "keyframe_place" in batch:
+        changed["keyframe_place"] = batch["keyframe_place"] + moved
+    return changed
 
 
 def jittered(image: Tensor, amount: float, generator: torch.Generator) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -45,6 +46,16 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], source: Path) ->
             )
         with torch.no_grad():
             target.copy_(tensors[name])
+
+
+def state_hash(module: nn.Module) -> str:
+    """Hexadecimal SHA-256 of all parameters and buffers, names, types and shapes included."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        plain = _plain(tensor)
+        digest.update(f"{name} {plain.dtype} {tuple(plain.shape)}\n".encode())
+        digest.update(plain.flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _plain(tensor: Tensor) -> Tensor:

@@ -61,7 +61,9 @@ def _length(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
 class PusherBatch:
     """Up to `n` episodes at once on `threads` threads; a `BatchTask`."""
 
-    def __init__(self, n: int, *, threads: int = 1, stochastic: bool = False) -> None:
+    def __init__(
+        self, n: int, *, threads: int = 1, stochastic: bool = False, weights: str = ""
+    ) -> None:
         for name, count in (("n", n), ("threads", threads)):
             if count < 1:
                 raise InputError(f"is {count}, expected 1 or more", field=name)
@@ -83,7 +85,7 @@ class PusherBatch:
         assert self._one.spec is not None
         self.max_steps = int(self._one.spec.max_episode_steps or 0)
         self.instruction = INSTRUCTION
-        self._stochastic = stochastic
+        self._stochastic, self._weights = stochastic, weights
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
         self._seeds: tuple[int, ...] = ()
@@ -135,11 +137,11 @@ class PusherBatch:
     def expert(self, rngs: Sequence[np.random.Generator]) -> PusherExperts:
         """The experts of the episodes just begun."""
         if not self._stochastic:
-            return PusherExperts()
+            return PusherExperts(weights=self._weights)
         dice = [Dice(rng) for rng in rngs]
         for one, seed in zip(dice, self._seeds, strict=True):
             one.begin(seed)
-        return PusherExperts(dice)
+        return PusherExperts(dice, weights=self._weights)
 
     def close(self) -> None:
         """End the threads."""

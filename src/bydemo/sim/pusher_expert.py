@@ -4,6 +4,7 @@ A tanh network 26-128-128-7 on the 23 observed numbers and (fingertip - object).
 on 128 copies of the environment (MuJoCo 3.17, discount .995, learning rate 4e-4 then 3e-4, noise
 of the actions falling from .35 to .08, then from .25 to .05; 43 minutes on one core). Gymnasium's
 Pusher-v5, seeds 0-49: return -22.38, and 47 of 50 episodes end with the object at the goal.
+`scripts/train_pusher_expert.py` trains another of its kind.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bydemo.core.errors import ExpertError
 from bydemo.core.gymnasium_spec import OBSERVATION
 from bydemo.core.pusher import OBSERVATION as FIELD
 from bydemo.core.pusher import TORQUE_LIMIT
@@ -27,6 +29,27 @@ _MOST = 8.0
 """Standardised inputs are clipped to this, as in training."""
 _TORQUES = 7
 _DTYPES = {"F32": "<f4", "F64": "<f8"}
+_LAYOUT = {
+    "weight_0": (26, 128), "bias_0": (128,), "weight_1": (128, 128), "bias_1": (128,),
+    "weight_2": (128, 7), "bias_2": (7,), "observation_mean": (26,), "observation_std": (26,),
+    "log_std": (7,),
+}  # fmt: skip
+"""Shapes of the tensors in a file of weights."""
+
+
+def inputs(observation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(k, 26) what the network looks at, before standardising, for (k, 23)."""
+    parts = FIELD.slices()
+    reach = observation[:, parts["fingertip"]] - observation[:, parts["object"]]
+    return np.concatenate([observation, reach], axis=1)
+
+
+def standardised(
+    seen: NDArray[np.float64], mean: NDArray[np.float64], std: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """(k, 26) as the network takes it, for (k, 26) from `inputs`."""
+    within: NDArray[np.float64] = np.clip((seen - mean) / std, -_MOST, _MOST)
+    return within.astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,11 +68,7 @@ class Network:
         A row does not depend on the others to the last bit: each goes through the network as a
         vector of its own, while the sums of one matrix product depend on how many rows it has.
         """
-        parts = FIELD.slices()
-        reach = observation[:, parts["fingertip"]] - observation[:, parts["object"]]
-        seen = np.concatenate([observation, reach], axis=1)
-        standard = np.clip((seen - self.mean) / self.std, -_MOST, _MOST)
-        rows = standard.astype(np.float32)[:, None, :]
+        rows = standardised(inputs(observation), self.mean, self.std)[:, None, :]
         *hidden, last = self.layers
         for weight, bias in hidden:
             rows = np.tanh(np.matmul(rows, weight) + bias)
@@ -57,10 +76,32 @@ class Network:
         return out
 
 
+def network(weights: str = "") -> Network:
+    """The network with the weights of a file; without one the shipped weights, read once."""
+    return _read(Path(weights)) if weights else _shipped()
+
+
 @functools.cache
-def network() -> Network:
-    """The network with its weights, read once."""
-    stored = _tensors(_WEIGHTS.read_bytes())
+def _shipped() -> Network:
+    return _read(_WEIGHTS)
+
+
+def _read(path: Path) -> Network:
+    try:
+        stored = _tensors(path.read_bytes())
+    except OSError as error:
+        raise ExpertError(f"cannot be read: {error.strerror}", path=path) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ExpertError("is no whole safetensors file of float32 or float64 numbers",
+                         path=path) from error  # fmt: skip
+    for name, shape in _LAYOUT.items():
+        if name not in stored:
+            raise ExpertError(f"is missing; expected {', '.join(_LAYOUT)}", path=path, field=name)
+        if stored[name].shape != shape:
+            raise ExpertError(f"has shape {stored[name].shape}, expected {shape}", path=path,
+                             field=name)  # fmt: skip
+        if not np.isfinite(stored[name]).all():
+            raise ExpertError("holds numbers that are not finite", path=path, field=name)
     return Network(
         layers=tuple((stored[f"weight_{i}"], stored[f"bias_{i}"]) for i in range(3)),
         mean=stored["observation_mean"], std=stored["observation_std"], log_std=stored["log_std"],
@@ -101,8 +142,8 @@ class Dice:
 class PusherExperts:
     """Acts in many copies at once; without `dice` it is the deterministic expert."""
 
-    def __init__(self, dice: Sequence[Dice] = ()) -> None:
-        self._network, self._dice = network(), list(dice)
+    def __init__(self, dice: Sequence[Dice] = (), *, weights: str = "") -> None:
+        self._network, self._dice = network(weights), list(dice)
         self._std = np.exp(self._network.log_std)
 
     def act(self, observations: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
@@ -118,9 +159,12 @@ class PusherExperts:
 class PusherExpert:
     """Acts in one environment; `stochastic` adds the noise that it was trained with."""
 
-    def __init__(self, rng: np.random.Generator, *, stochastic: bool = False) -> None:
+    def __init__(
+        self, rng: np.random.Generator, *, stochastic: bool = False, weights: str = ""
+    ) -> None:
         self._dice = Dice(rng) if stochastic else None
-        self._experts = PusherExperts([] if self._dice is None else [self._dice])
+        dice = [] if self._dice is None else [self._dice]
+        self._experts = PusherExperts(dice, weights=weights)
 
     def reset(self, seed: int, instruction: str) -> None:
         """Begin an episode: new noise."""

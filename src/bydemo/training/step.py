@@ -76,6 +76,7 @@ class Stepper:
         seed_step(self.config.seed, step, self.accelerator.process_index, TRAIN, self.generator)
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.config, step, self.steps)
+        self.model.progress = step / self.steps
         losses: Losses = self._forward(batch, self.generator)
         loss = self._mean(losses, rows)
         value = float(loss.detach())

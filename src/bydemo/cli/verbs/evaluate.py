@@ -84,7 +84,7 @@ def run(words: Sequence[str]) -> int:
             judge_closed_loop(
                 given.run, chosen, how, lambda what, done, total: update(done, total, what)
             )
-    _show(given.run)
+    show_judged(given.run)
     say(f"Next: bydemo report {given.run}")
     return 0
 
@@ -99,7 +99,8 @@ def _tasks(given: Arguments) -> dict[str, Any]:
     return variants(given.task, load_leaf(TASKS, "task", given.task).Config())
 
 
-def _show(folder: Path) -> None:
+def show_judged(folder: Path) -> None:
+    """The figures that matter most of a judged run."""
     from bydemo.report.measures import measures_in
     from bydemo.report.reading import POLICY, read_run
     from bydemo.report.standing import standing

@@ -1,4 +1,4 @@
-"""Carry out a whole study: record, train, judge, compare; finished runs are never repeated."""
+"""Carry out a whole study: record, train, judge, compare, report; nothing is done twice."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from bydemo.cli.console import OnProgress, complain, note, progress, say, show_f
 from bydemo.cli.dispatch import BAD_INPUT
 from bydemo.cli.parsing import Positional, parse, parse_with, subject
 from bydemo.cli.verbs.record import cores
+from bydemo.cli.verbs.report import write
 from bydemo.core.config import load_leaf
 from bydemo.core.errors import InputError
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """Carry out a whole study: record, train, judge, compare.
+    """Carry out a whole study: record, train, judge, compare, report.
 
     Interrupted at any moment, the same command goes on where it stopped; when the plan or its
     options change, what they change is done anew.
@@ -71,7 +72,9 @@ def run(words: Sequence[str]) -> int:
     failed = _failures(results)
     for line in failed:
         complain(line)
-    say(f"Next: bydemo report {folder}")
+    page = folder / "report.html"
+    write([folder], page)
+    say(f"{page} opens in any browser.")
     return BAD_INPUT if failed else 0
 
 

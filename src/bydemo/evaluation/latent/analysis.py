@@ -77,7 +77,7 @@ def neighbour_block(
     """Purity of every label: of the judged representation with the own episode left out and
     allowed, of its rivals with it left out."""
     ours = steps.judged
-    labels = [t for t in steps.targets if t.is_label]
+    labels = [t for t in steps.targets if t.is_label and t.rows is None]
     graphs = {name: [Graph.of(steps, name, OTHER, count)] for name in steps.representations}
     graphs[ours].append(Graph.of(steps, ours, ANY, count))
     return {
@@ -95,7 +95,7 @@ def map_points(steps: LatentSteps, x: list[float], y: list[float]) -> dict[str, 
     """The map's coordinates with the episode, step and every target of each point; numbers of
     several components by their length beside the components."""
     targets = []
-    for target in steps.targets:
+    for target in (t for t in steps.targets if t.rows is None):
         if target.is_label:
             values: Any = target.values.astype(np.int64).tolist()
         else:

@@ -17,7 +17,7 @@ from bydemo.core.codec import Affine, fit_affine
 from bydemo.core.statistics import measure
 from bydemo.evaluation.latent.steps import Floats, Ints
 
-RIDGE_PENALTIES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+RIDGE_PENALTIES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 LOGISTIC_PENALTIES = (1e-4, 1e-3, 1e-2)
 """Penalties on squared weights of standardised inputs, beside the mean loss of a step."""
 CHOOSING = 5

@@ -56,12 +56,7 @@ def purity(
     known = graph.neighbours >= 0
     same = _same(labels, graph.neighbours) & known
     add = steps.add
-    classes = np.eye(len(target.classes))[labels]
-    sums = {
-        "same": add(same.sum(axis=1)), "pairs": add(known.sum(axis=1)),
-        "same_by_class": add(classes * same.sum(axis=1)[:, None]),
-        "pairs_by_class": add(classes * known.sum(axis=1)[:, None]),
-    }  # fmt: skip
+    sums = {"same": add(same.sum(axis=1)), "pairs": add(known.sum(axis=1))}
     found = bootstrap(sums, _figures, seed=seed)
     out: dict[str, Any] = {**found["purity"].to_json(), "scope": graph.scope}
     drawn = permuted_purity(steps, labels, graph, permutations, seed)
@@ -72,11 +67,10 @@ def purity(
         "permutations": len(drawn),
         "p": (1 + int((drawn >= found["purity"].value - 1e-12).sum())) / (1 + len(drawn)),
     }  # fmt: skip
-    whole = _figures({name: values.sum(axis=0) for name, values in sums.items()})
-    shares = classes.mean(axis=0)
+    counts = np.stack([labels, same.sum(axis=1), known.sum(axis=1)])
     out["by_class"] = [
-        {"class": name, "share": float(shares[i]), "purity": float(whole["by_class"][i])}
-        for i, name in enumerate(target.classes) if shares[i] > 0
+        {"class": name, "share": float(mine.mean()), "purity": _share(*counts[1:, mine])}
+        for i, name in enumerate(target.classes) if (mine := labels == i).any()
     ]  # fmt: skip
     return out
 
@@ -87,7 +81,7 @@ def own_episode_share(steps: LatentSteps, graph: Graph, *, seed: int = 0) -> dic
     same = _same(steps.where, graph.neighbours) & known
     add = steps.add
     sums = {"same": add(same.sum(axis=1)), "pairs": add(known.sum(axis=1))}
-    found = bootstrap(sums, lambda s: {"purity": s["same"] / s["pairs"]}, seed=seed)["purity"]
+    found = bootstrap(sums, _figures, seed=seed)["purity"]
     lengths = np.bincount(steps.where)
     chance = float((lengths * (lengths - 1)).sum() / (len(steps) * max(len(steps) - 1, 1)))
     return {**found.to_json(), "scope": graph.scope, "chance": chance}
@@ -132,13 +126,14 @@ class _Permuter:
         return out
 
 
+def _share(same: Ints, pairs: Ints) -> float:
+    return float(same.sum() / pairs.sum()) if pairs.any() else float("nan")
+
+
 def _same(labels: Ints, neighbours: Ints) -> Any:
     return labels[neighbours] == labels[:, None]
 
 
 def _figures(sums: Sums) -> dict[str, Floats]:
     with np.errstate(divide="ignore", invalid="ignore"):
-        out = {"purity": sums["same"] / sums["pairs"]}
-        if sums["same"].ndim == 0:
-            out["by_class"] = sums["same_by_class"] / sums["pairs_by_class"]
-        return out
+        return {"purity": sums["same"] / sums["pairs"]}

@@ -8,6 +8,7 @@ in the target's unit. Of labels: `accuracy` and `macro_f1`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,31 +33,44 @@ Answers = dict[str, NDArray[Any]]
 """Target name -> what a probe says of each judged step."""
 
 
-def probe(
-    train: LatentSteps, judged: LatentSteps, *, seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
-) -> dict[str, Any]:  # fmt: skip
-    """The plain `probes` block: target -> `constant`, and representation -> probe -> figures;
-    `differences`: the judged representation's figures minus each rival's, paired by episode."""
-    train, judged = train.thinned(MOST_TRAINING), judged.thinned(MOST_JUDGED)
-    targets = [t for t in train.targets if t.probed]
-    sums: dict[str, dict[str, dict[str, Sums]]] = {t.name: {} for t in targets}
-    chosen: dict[str, dict[str, float]] = {t.name: {} for t in targets}
-    for done, name in enumerate(train.representations):
-        if progress is not None:
-            progress(done, len(train.representations))
-        for kind, answers in _answers(train, judged, name, chosen, seed).items():
-            for target in targets:
-                truth = _target(judged, target.name)
-                found = _sums(judged, truth, answers[target.name])
-                sums[target.name].setdefault(name, {})[kind] = found
+def probe(train: LatentSteps, judged: LatentSteps, *, seed: int = 0) -> dict[str, Any]:
+    """The plain `probes` block, one of `targets` each with the figures of `constant` and, by
+    representation and probe, of `representations`; `differences`: the judged representation's
+    figures minus each rival's, paired by episode."""
+    groups = [g for g in _groups(train, judged) if len(g[0]) and len(g[1])]
+    blocks = [block for group in groups for block in _probe_group(*group, seed)]
+    order = [t.name for t in train.targets]
     return {
-        "train_episodes": train.episodes, "train_steps": len(train),
-        "episodes": judged.episodes, "steps": len(judged), "neighbours": NEIGHBOURS,
-        "targets": [
-            _block(train, judged, t, sums[t.name], chosen[t.name], seed) for t in targets
-        ],
-    }  # fmt: skip
+        "neighbours": NEIGHBOURS,
+        "targets": sorted(blocks, key=lambda block: order.index(block["target"])),
+    }
+
+
+def _groups(train: LatentSteps, judged: LatentSteps) -> list[tuple[LatentSteps, LatentSteps]]:
+    """Fitted and judged steps with the targets that are asked for there: those of all steps
+    together, which share their neighbours, and each other one by itself."""
+    common = tuple(t.name for t in train.targets if t.probed and t.rows is None)
+    groups = []
+    if common:
+        a, b = (replace(s, targets=tuple(map(s.target, common))) for s in (train, judged))
+        groups.append((a, b))
+    for target in train.targets:
+        if target.probed and target.rows is not None:
+            a, b = (s.asked_for(s.target(target.name)) for s in (train, judged))
+            groups.append((a, b))
+    return [(a.thinned(MOST_TRAINING), b.thinned(MOST_JUDGED)) for a, b in groups]
+
+
+def _probe_group(train: LatentSteps, judged: LatentSteps, seed: int) -> list[dict[str, Any]]:
+    """The blocks of all targets of these steps."""
+    sums: dict[str, dict[str, dict[str, Sums]]] = {t.name: {} for t in train.targets}
+    chosen: dict[str, dict[str, float]] = {t.name: {} for t in train.targets}
+    for name in train.representations:
+        for kind, answers in _answers(train, judged, name, chosen, seed).items():
+            for target in judged.targets:
+                found = _sums(judged, target, answers[target.name])
+                sums[target.name].setdefault(name, {})[kind] = found
+    return [_block(train, judged, t, sums[t.name], chosen[t.name], seed) for t in train.targets]
 
 
 def _answers(
@@ -71,8 +85,6 @@ def _answers(
     neighbours = nearest(asked, base, min(NEIGHBOURS, len(train)))
     out: dict[str, Answers] = {LINEAR: {}, NEAREST: {}}
     for target in train.targets:
-        if not target.probed:
-            continue
         if target.is_label:
             labels = target.values.astype(np.int64)
             predict, penalty = fit_logistic(x, labels, choosing)
@@ -93,10 +105,6 @@ def _votes(labels: Ints, classes: int) -> Ints:
     counts = np.stack([((labels == c) * weights).sum(axis=1) for c in range(classes)], axis=1)
     best: Ints = counts.argmax(axis=1).astype(np.int64)
     return best
-
-
-def _target(steps: LatentSteps, name: str) -> Target:
-    return next(t for t in steps.targets if t.name == name)
 
 
 def constant_answer(train: LatentSteps, target: Target, steps: int) -> NDArray[Any]:
@@ -151,7 +159,7 @@ def _block(
     train: LatentSteps, judged: LatentSteps, target: Target, sums: dict[str, dict[str, Sums]],
     chosen: dict[str, float], seed: int,
 ) -> dict[str, Any]:  # fmt: skip
-    figures, truth = figures_of(target), _target(judged, target.name)
+    figures, truth = figures_of(target), judged.target(target.name)
     constant = _sums(judged, truth, constant_answer(train, target, len(judged)))
 
     def plain(found: Sums) -> dict[str, Any]:
@@ -169,7 +177,9 @@ def _block(
                 for kind in ours
             }  # fmt: skip
     return {
-        "target": target.name, "kind": "label" if target.is_label else "number",
+        "target": target.name, "episodes": judged.episodes, "steps": len(judged),
+        "train_episodes": train.episodes, "train_steps": len(train),
+        "kind": "label" if target.is_label else "number",
         "unit": target.unit, "classes": list(target.classes), "held_by": list(target.held_by),
         CONSTANT: plain(constant),
         "representations": {

@@ -8,7 +8,7 @@ import numpy as np
 
 from bydemo.evaluation.episode_sums import Floats, Sums
 from bydemo.evaluation.interval import bootstrap
-from bydemo.evaluation.latent.steps import LatentSteps
+from bydemo.evaluation.latent.steps import Ints, LatentSteps
 
 PAIRS = 4
 """Random partners of each step, in other episodes and in its own."""
@@ -31,7 +31,7 @@ def smoothness(steps: LatentSteps, representation: str, *, seed: int = 0) -> dic
 
 
 def _sums(steps: LatentSteps, places: Floats, seed: int) -> dict[str, Floats]:
-    add, episode, step = steps.add, steps.where, steps.step
+    add, episode = steps.add, steps.where
     centred = places - places.mean(axis=0)
     counts = np.bincount(episode).astype(np.float64)
     means = add(centred) / counts[:, None]
@@ -40,16 +40,14 @@ def _sums(steps: LatentSteps, places: Floats, seed: int) -> dict[str, Floats]:
         "within": add(((centred - means[episode]) ** 2).sum(axis=1)),
     }  # fmt: skip
     for lag in LAGS:
-        follows = (episode[lag:] == episode[:-lag]) & (step[lag:] - step[:-lag] == lag)
+        now = _followed(steps, lag)
         product = np.zeros(len(steps))
-        product[:-lag] = np.where(follows, (centred[lag:] * centred[:-lag]).sum(axis=1), 0.0)
-        out[f"product_{lag}"], out[f"pairs_{lag}"] = (
-            add(product),
-            add(np.r_[follows, [False] * lag]),
-        )
-    follows = (episode[1:] == episode[:-1]) & (np.diff(step) == 1)
-    length = np.where(follows, np.linalg.norm(np.diff(centred, axis=0), axis=1), 0.0)
-    out["length"], out["moves"] = add(np.r_[length, 0.0]), add(np.r_[follows, False])
+        product[now] = (centred[now + lag] * centred[now]).sum(axis=1)
+        out[f"product_{lag}"] = add(product)
+        out[f"pairs_{lag}"] = np.bincount(episode[now], minlength=steps.episodes).astype(float)
+    now, length = _followed(steps, 1), np.zeros(len(steps))
+    length[now] = np.linalg.norm(centred[now + 1] - centred[now], axis=1)
+    out["length"] = add(length)
     return out | _pairs(steps, centred, np.random.default_rng(seed))
 
 
@@ -83,7 +81,7 @@ def _pairs(steps: LatentSteps, places: Floats, generator: np.random.Generator) -
 
 def _figures(sums: Sums) -> dict[str, Floats]:
     with np.errstate(divide="ignore", invalid="ignore"):
-        step = sums["length"] / sums["moves"]
+        step = sums["length"] / sums["pairs_1"]
         own, other = (sums[f"{w}_length"] / sums[f"{w}_pairs"] for w in ("own", "other"))
         spread = sums["squared"] / sums["steps"]
         out = {

@@ -24,7 +24,8 @@ class Target:
     values: (N,) class indices where there are `classes`, else (N, D) numbers in `unit`.
     held_by: representations that consist of it among other things (the raw proprioception holds
     its own parts), so that their probes are a ceiling and no rival. probed: worth asking probes
-    for; others only colour pictures and are judged by neighbours.
+    for; others only colour the map and are judged by neighbours. rows (N,): the only steps that
+    probes are asked for, where elsewhere the answer is trivial; such a target colours no map.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Target:
     unit: str = ""
     held_by: tuple[str, ...] = ()
     probed: bool = True
+    rows: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         if not self.classes:
@@ -50,6 +52,11 @@ class Target:
                 f"{self.values.min()}..{self.values.max()} is not within "
                 f"0..{len(self.classes) - 1}", field=self.name,
             )  # fmt: skip
+
+    def subset(self, mask: NDArray[np.bool_]) -> Target:
+        """What is known of the steps where `mask` (N,) holds."""
+        rows = None if self.rows is None else self.rows[mask]
+        return replace(self, values=self.values[mask], rows=rows)
 
     @property
     def is_label(self) -> bool:
@@ -85,7 +92,8 @@ class LatentSteps:
                 row = int(np.argmin(np.isfinite(values).all(axis=1)))
                 raise InputError(f"is not finite at step {self.step[row]} of episode "
                                  f"{self.episode[row]}", field=name)  # fmt: skip
-        if len(np.flatnonzero(np.diff(self.episode))) + 1 > len(np.unique(self.episode)):
+        runs = int((np.diff(self.episode) != 0).sum()) + 1
+        if len(self) and runs > len(np.unique(self.episode)):
             raise InputError("the steps of an episode do not lie together", field="episode")
 
     def __len__(self) -> int:
@@ -116,8 +124,17 @@ class LatentSteps:
         return LatentSteps(
             episode=self.episode[mask], step=self.step[mask],
             representations={n: v[mask] for n, v in self.representations.items()},
-            targets=tuple(replace(t, values=t.values[mask]) for t in self.targets),
+            targets=tuple(t.subset(mask) for t in self.targets),
         )  # fmt: skip
+
+    def asked_for(self, target: Target) -> LatentSteps:
+        """The steps that probes of this target are asked for, with it as the only target."""
+        alone = replace(self, targets=(target,))
+        return alone if target.rows is None else alone.subset(target.rows)
+
+    def target(self, name: str) -> Target:
+        """The target of this name."""
+        return next(t for t in self.targets if t.name == name)
 
     def of(self, episodes: Sequence[int]) -> LatentSteps:
         """The steps of these episodes; InputError if there are none."""

@@ -21,6 +21,8 @@ class Config:
 
     stochastic: bool = False
     """The expert acts with the noise that it was trained with."""
+    weights: str = ""
+    """A file of `scripts/train_pusher_expert.py`; empty: the shipped expert."""
 
     def build(self) -> Pusher:
         """The environment."""
@@ -28,7 +30,7 @@ class Config:
 
     def batched(self, n: int, threads: int = 1) -> PusherBatch:
         """`n` copies stepped together, on so many threads."""
-        return PusherBatch(n, threads=threads, stochastic=self.stochastic)
+        return PusherBatch(n, threads=threads, stochastic=self.stochastic, weights=self.weights)
 
 
 class Pusher(GymnasiumTask):
@@ -51,4 +53,4 @@ class Pusher(GymnasiumTask):
 
     def expert(self, rng: np.random.Generator) -> PusherExpert:
         """See `bydemo.sim.pusher_expert`."""
-        return PusherExpert(rng, stochastic=self.config.stochastic)
+        return PusherExpert(rng, stochastic=self.config.stochastic, weights=self.config.weights)
