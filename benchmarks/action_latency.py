@@ -32,9 +32,10 @@ from bydemo.core.codec import Affine, Codec
 from bydemo.core.images import View
 from bydemo.core.jaco_play import jaco_play_spec
 from bydemo.core.language import Vocabulary
-from bydemo.models.agent import Agent, shapes_for
+from bydemo.models.agent import Agent
 from bydemo.models.base import Batch, Policy, Prediction
 from bydemo.models.behavior_cloning import Config
+from bydemo.models.folder import shapes_for
 
 VIEW = View(cameras=("front_cam", "mount_cam"), colour=False)
 LUMA = (0.299, 0.587, 0.114)

@@ -36,7 +36,8 @@ from bydemo.core.fields import Field, Part, Spec
 from bydemo.core.images import View
 from bydemo.core.language import Vocabulary
 from bydemo.exports import export
-from bydemo.models.agent import Agent, shapes_for
+from bydemo.models.agent import Agent
+from bydemo.models.folder import shapes_for
 from bydemo.models.proprioception import Config
 from bydemo.nets.fully_connected import FullyConnectedNetwork
 

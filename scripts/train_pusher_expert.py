@@ -138,14 +138,16 @@ class Learner:
         timed, action = timed.flatten(0, 1), played.action.flatten(0, 1)
         surprise = played.draws.square().sum(-1).flatten()
         for _ in range(EPOCHS):
-            for rows in torch.randperm(len(target)).split(MINIBATCH):
+            order = torch.randperm(len(target))
+            for first in range(0, len(order), MINIBATCH):
+                rows = order[first : first + MINIBATCH]
                 off = (action[rows] - self.actor(timed[rows, :SEEN])) / noise
                 ratio = ((surprise[rows] - off.square().sum(-1)) / 2).exp()
                 trusted = ratio.clamp(1 - CLIP, 1 + CLIP)
                 won = torch.minimum(ratio * gain[rows], trusted * gain[rows]).mean()
                 wrong = (self.critic(timed[rows])[:, 0] - target[rows]).square().mean()
                 self._optimiser.zero_grad()
-                (wrong - won).backward()  # type: ignore[no-untyped-call]
+                (wrong - won).backward()
                 for network in self._networks:
                     nn.utils.clip_grad_norm_(network.parameters(), STEEPEST)
                 self._optimiser.step()
@@ -214,6 +216,12 @@ def evaluate(batch: PusherBatch, seeds: range, weights: Path) -> tuple[NDArray[n
     return total, float(batch.success().mean())
 
 
+def spent(minutes: float) -> Callable[[], float]:
+    """What part of so many minutes of the processor's time has gone since now."""
+    began = time.process_time()
+    return lambda: (time.process_time() - began) / 60 / minutes
+
+
 def main() -> None:
     """Train for so many minutes and evaluate the file."""
     parser = argparse.ArgumentParser(description="Train a demonstrator for Pusher-v5.")
@@ -222,12 +230,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("pusher_expert.safetensors"))
     parser.add_argument("--threads", type=int, default=1, help="that step the physics")
     options = parser.parse_args()
-    if not options.minutes > 0 or options.seed < 0:
-        parser.error("--minutes must be above 0 and --seed 0 or more")
+    if not options.minutes > 0 or options.seed < 0 or options.threads < 1:
+        parser.error("--minutes must be above 0, --seed 0 or more, --threads 1 or more")
     torch.set_num_threads(1)  # the networks are too small to share
     batch, learner = PusherBatch(COPIES, threads=options.threads), Learner(options.seed)
-    began, reported = time.process_time(), -np.inf
-    clock = lambda: (time.process_time() - began) / 60 / options.minutes  # noqa: E731
+    clock, reported = spent(options.minutes), -np.inf
     first_seed = FIRST_SEED + SEEDS_A_RUN * options.seed
     print("minutes      steps  mean return  noise")
     for steps, mean, noise in train(learner, batch, COPIES, first_seed, clock):
@@ -239,9 +246,9 @@ def main() -> None:
                   flush=True)  # fmt: skip
     returns, there = evaluate(batch, HELD_OUT, options.out)
     batch.close()
-    print(f"{options.out}: seeds {HELD_OUT[0]}-{HELD_OUT[-1]}, no noise: return "
-          f"{returns.mean():.2f} +- {returns.std():.2f} (worst {returns.min():.1f}), "
-          f"{there:.0%} with the object at the goal")  # fmt: skip
+    print(f"{options.out}: seeds {HELD_OUT[0]}-{HELD_OUT[-1]} without noise return "
+          f"{returns.mean():.2f} (spread {returns.std():.2f}, worst {returns.min():.1f}), "
+          f"{there:.0%} end with the object at the goal")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from bydemo.data.splits import make_split, write_splits
 from bydemo.evaluation.actors import ExpertActor
 from bydemo.evaluation.closed_loop import evaluate
 from bydemo.evaluation.rollout import rollout
-from bydemo.models.agent import shapes_for
+from bydemo.models.folder import shapes_for
 from bydemo.studies import recipes
 from bydemo.studies.judging import judge_offline
 from bydemo.studies.run import train_run

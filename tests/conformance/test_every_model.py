@@ -15,8 +15,9 @@ from tests.models.samples import CAMERAS, VOCABULARY, Samples, jaco_codec, jaco_
 from bydemo.core.config import to_plain
 from bydemo.core.images import View
 from bydemo.models import model_config, model_names
-from bydemo.models.agent import Agent, shapes_for
+from bydemo.models.agent import Agent
 from bydemo.models.base import Policy, Shapes, Trainable, config_name
+from bydemo.models.folder import shapes_for
 from bydemo.nets.weights import load_into, read_tensors, write_tensors
 from bydemo.training.loop import TrainingConfig, Update, train
 

@@ -11,8 +11,9 @@ from bydemo.evaluation.actors import SavedPolicy
 from bydemo.evaluation.agent_predictions import agent_predictions
 from bydemo.evaluation.closed_loop import evaluate
 from bydemo.evaluation.offline import JudgedSplit, judge
-from bydemo.models.agent import Agent, shapes_for
+from bydemo.models.agent import Agent
 from bydemo.models.behavior_cloning import Config
+from bydemo.models.folder import shapes_for
 
 
 @pytest.fixture(scope="module")

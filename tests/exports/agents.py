@@ -13,8 +13,9 @@ from bydemo.core.images import View
 from bydemo.core.language import Vocabulary
 from bydemo.models import model_config
 from bydemo.models.acting import ActingOptions
-from bydemo.models.agent import Agent, shapes_for
+from bydemo.models.agent import Agent
 from bydemo.models.base import Policy
+from bydemo.models.folder import shapes_for
 
 VOCABULARY = Vocabulary.of(["push the object to the goal"])
 NO_CAMERA = View(cameras=())

@@ -12,8 +12,9 @@ from bydemo.core.codec import Codec
 from bydemo.core.images import View
 from bydemo.core.jaco_play import jaco_play_spec
 from bydemo.core.language import Vocabulary
-from bydemo.models.agent import Agent, shapes_for
+from bydemo.models.agent import Agent
 from bydemo.models.base import ModelConfig, Policy, Shapes
+from bydemo.models.folder import shapes_for
 
 CAMERAS = ("front_cam", "mount_cam")
 VOCABULARY = Vocabulary.of(["pick up the apple fruit", "place the green cup in the sink"])

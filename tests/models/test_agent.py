@@ -16,8 +16,9 @@ from bydemo.core.images import View
 from bydemo.core.results import read_json, sha256, write_json
 from bydemo.core.sealed_folder import MANIFEST
 from bydemo.models.acting import ActingOptions
-from bydemo.models.agent import Agent, shapes_for
+from bydemo.models.agent import Agent
 from bydemo.models.behavior_cloning import Config as BehaviorCloning
+from bydemo.models.folder import shapes_for
 from bydemo.models.proprioception import Config as Proprioception
 
 NO_CAMERA = View(cameras=())

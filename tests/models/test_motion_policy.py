@@ -9,8 +9,8 @@ import torch
 from tests.models.samples import CAMERAS, VOCABULARY, Samples, jaco_codec
 
 from bydemo.core.images import View
-from bydemo.models.agent import shapes_for
 from bydemo.models.base import Shapes
+from bydemo.models.folder import shapes_for
 from bydemo.models.motion_policy import Config, MotionPolicy
 
 

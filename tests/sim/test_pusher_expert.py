@@ -1,7 +1,14 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
+import bydemo.sim
+from bydemo.core.errors import ExpertError
 from bydemo.sim.pusher_expert import Dice, PusherExpert, PusherExperts, network
+
+SHIPPED = Path(bydemo.sim.__file__).parent / "weights" / "pusher_expert.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +62,48 @@ def test_the_noise_is_that_of_training(observations) -> None:
     drawn = np.concatenate([experts.act({"observation": still}) - mean for _ in range(50)])
     free = np.abs(mean[0]) < 1.7  # the limits cut the others
     np.testing.assert_allclose(drawn.std(0)[free], 0.0631, rtol=0.05)
+
+
+def test_a_file_of_weights_is_the_expert_that_acts(tmp_path, observations) -> None:
+    tensors = load_file(SHIPPED)
+    tensors["bias_2"] = tensors["bias_2"] + 0.25
+    save_file(tensors, tmp_path / "mine.safetensors")
+    mine = network(str(tmp_path / "mine.safetensors")).torques(observations)
+    np.testing.assert_allclose(mine, network().torques(observations) + 0.25, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"bias_1": None}, "field 'bias_1': is missing; expected weight_0, bias_0, weight_1, "
+         "bias_1, weight_2, bias_2, observation_mean, observation_std, log_std"),
+        ({"weight_2": np.zeros((7, 128), np.float32)},
+         "field 'weight_2': has shape (7, 128), expected (128, 7)"),
+        ({"bias_0": np.full(128, np.nan, np.float32)},
+         "field 'bias_0': holds numbers that are not finite"),
+        ({"observation_std": np.zeros(26)}, "field 'observation_std': must be above 0"),
+    ],
+    ids=["missing", "shape", "nan", "std"],
+)  # fmt: skip
+def test_weights_of_another_kind_are_refused(tmp_path, change, message) -> None:
+    path = tmp_path / "bad.safetensors"
+    tensors = {**load_file(SHIPPED), **change}
+    save_file({name: array for name, array in tensors.items() if array is not None}, path)
+    with pytest.raises(ExpertError) as raised:
+        PusherExpert(np.random.default_rng(0), weights=str(path))
+    assert str(raised.value) == f"{path}, {message}"
+
+
+@pytest.mark.parametrize("kept", [0, 4, 40, 900, 80_000])
+def test_a_file_cut_short_is_refused(tmp_path, kept) -> None:
+    path = tmp_path / "short.safetensors"
+    path.write_bytes(SHIPPED.read_bytes()[:kept])
+    with pytest.raises(ExpertError, match="is no whole safetensors file of float32 or float64"):
+        network(str(path))
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path) -> None:
+    path = tmp_path / "none.safetensors"
+    with pytest.raises(ExpertError) as raised:
+        network(str(path))
+    assert str(raised.value) == f"{path}: cannot be read: No such file or directory"

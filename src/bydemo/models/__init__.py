@@ -1,6 +1,6 @@
 """Models: one file each, found by listing this folder and imported only when asked for.
 
-`base`, `acting`, `action_head`, `agent` and `chunking` are what the models share, no models.
+What the models share, and is no model itself, is named in `_SHARED`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from bydemo.core.errors import UnknownNameError
 if TYPE_CHECKING:
     from bydemo.models.base import ModelConfig
 
-_SHARED = frozenset({"acting", "action_head", "agent", "base", "chunking"})
+_SHARED = frozenset(
+    {"acting", "action_head", "agent", "base", "chunking", "encoder", "folder", "representation"}
+)
 
 
 def model_names() -> list[str]:

@@ -16,46 +16,15 @@ from numpy.typing import NDArray
 
 from bydemo.core.actor import Observation
 from bydemo.core.codec import Codec
-from bydemo.core.config import from_plain, to_plain
-from bydemo.core.errors import InputError, naming
+from bydemo.core.config import to_plain
+from bydemo.core.errors import InputError
 from bydemo.core.fields import Spec
 from bydemo.core.images import View
 from bydemo.core.language import Vocabulary
-from bydemo.core.results import read_json, versions, write_json
-from bydemo.core.sealed_folder import verify_folder, write_folder
-from bydemo.models import model_config
+from bydemo.core.results import versions
 from bydemo.models.acting import ActingOptions, action_limits, choose_labels, label_probabilities
-from bydemo.models.base import ModelConfig, Policy, Shapes, config_name
-from bydemo.nets.weights import load_into, read_tensors, write_tensors
-
-SCHEMA = "bydemo.model/1"
-CONFIG, WEIGHTS, CODEC = "config.json", "model.safetensors", "codec.json"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Description:
-    """`config.json` of a model folder: which model, and what it sees and says."""
-
-    schema: str
-    model: str
-    config: Mapping[str, Any]
-    view: View
-    vocabulary: Vocabulary
-    chunk: int
-    history: int
-    options: ActingOptions
-    versions: Mapping[str, str]
-
-    @classmethod
-    def read(cls, path: Path) -> Description:
-        """InputError names the file, and the field that is missing, unknown or malformed."""
-        saved = read_json(path)
-        if saved.get("schema") != SCHEMA:
-            raise InputError(f"is '{saved.get('schema')}', expected '{SCHEMA}'", path=path,
-                             field="schema")  # fmt: skip
-        with naming(path):
-            return from_plain(cls, saved)
-
+from bydemo.models.base import ModelConfig, Policy, config_name
+from bydemo.models.folder import SCHEMA, Description, read_model, write_model
 
 @dataclass(frozen=True, kw_only=True)
 class RawPrediction:
@@ -65,30 +34,6 @@ class RawPrediction:
 
     action: NDArray[np.float32]
     probabilities: NDArray[np.float32]
-
-
-def shapes_for(
-    codec: Codec, view: View, vocabulary: Vocabulary, chunk: int = 1, history: int = 1
-) -> Shapes:
-    """What a model must know to be built for this data."""
-    observation = codec.spec.observation
-    names = [
-        f"{name}.{part.name}"
-        for name in codec.spec.vectors
-        for part in observation[name].parts
-        if part.used and not part.classes
-        for _ in range(part.size)
-    ]
-    return Shapes(
-        view=view,
-        proprioception=tuple(names) * history,
-        continuous=len(codec.spec.action.columns(labels=False)),
-        classes=tuple(len(part.classes) for part in codec.spec.action.labels),
-        chunk=chunk,
-        history=history,
-        vocabulary=vocabulary.size,
-        prompt_length=vocabulary.length,
-    )
 
 
 @dataclass(kw_only=True, eq=False)
@@ -238,14 +183,7 @@ class Agent:
             options=self.options,
             versions=versions(),
         )
-        write_folder(
-            Path(path),
-            {
-                CONFIG: lambda file: write_json(file, to_plain(description)),
-                CODEC: lambda file: write_json(file, self.codec.to_json()),
-                WEIGHTS: lambda file: write_tensors(file, self.model.state_dict()),
-            },
-        )
+        write_model(Path(path), description, self.codec, self.model)
 
     @classmethod
     def from_pretrained(
@@ -255,33 +193,12 @@ class Agent:
 
         `deterministic=False` samples labels whatever the saved options say.
         """
-        folder = _model_folder(Path(path))
-        verify_folder(folder)
-        saved = Description.read(folder / CONFIG)
-        with naming(folder / CODEC):
-            codec = Codec.from_json(read_json(folder / CODEC))
-        with naming(folder / CONFIG):
-            config = model_config(saved.model, saved.config)
-            shapes = shapes_for(codec, saved.view, saved.vocabulary, saved.chunk, saved.history)
-            model = config.build(shapes)
+        found = read_model(path)
+        saved, model = found.description, found.model
         if not isinstance(model, Policy):
-            raise InputError(f"'{saved.model}' is no policy, it cannot act", path=folder)
-        load_into(model, read_tensors(folder / WEIGHTS), folder / WEIGHTS)
+            raise InputError(f"'{saved.model}' is no policy, it cannot act", path=found.folder)
         model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         options = saved.options if deterministic else replace(saved.options, labels="sample")
-        return cls(model=model, config=config, codec=codec, view=saved.view,
+        return cls(model=model, config=found.config, codec=found.codec, view=saved.view,
                    vocabulary=saved.vocabulary, options=options, chunk=saved.chunk,
                    history=saved.history)  # fmt: skip
-
-
-def _model_folder(path: Path) -> Path:
-    """The model folder at `path`, or inside the run folder `path`."""
-    if not path.is_dir():
-        raise InputError("no such folder", path=path)
-    for folder in (path / "model", path):
-        if (folder / WEIGHTS).exists() or (folder / CODEC).exists():
-            return folder
-    raise InputError(
-        f"holds no trained model: neither {WEIGHTS} nor model/{WEIGHTS}; is its training finished?",
-        path=path,
-    )

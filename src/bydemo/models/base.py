@@ -70,7 +70,6 @@ class Shapes:
     history: int = 1
     vocabulary: int = 2
     prompt_length: int = 1
-    later: tuple[int, ...] = ()
 
 
 def component_mask(names: tuple[str, ...], chosen: tuple[str, ...]) -> Tensor:

@@ -49,9 +49,10 @@ class Config(RepresentationConfig):
     width: int = 32
     hidden: int = 256
     embedding: int = 64
-    later: float = 1.0
-    keyframe: float = 1.0
-    place: float = 0.5
+    later: tuple[int, ...] = (1, 2, 4, 8)
+    later_weight: float = 1.0
+    keyframe_weight: float = 1.0
+    place_weight: float = 0.5
     foresee: tuple[str, ...] = ()
     still: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
@@ -79,8 +80,6 @@ class ForwardModel(Representation):
         names, cameras = shapes.proprioception, shapes.view.cameras
         if not cameras:
             raise InputError("this model needs at least one camera", field="view.cameras")
-        if not shapes.later:
-            raise InputError("names no later step, so there is nothing to foresee", field="later")
         self.config, self.shapes = config, shapes
         body = len(names)
         now = names[-(body // shapes.history) :]
@@ -107,7 +106,7 @@ class ForwardModel(Representation):
             *self._layers(config.hidden, config.hidden),
             nn.Linear(config.hidden, config.latent - foreseen),
         )
-        self.steps = nn.Linear(config.latent, len(shapes.later) * foreseen)
+        self.steps = nn.Linear(config.latent, len(config.later) * foreseen)
 
     def _layers(self, inside: int, outside: int) -> tuple[nn.Module, ...]:
         return nn.Linear(inside, outside), nn.ReLU(), nn.Dropout(self.config.dropout)
@@ -147,23 +146,23 @@ class ForwardModel(Representation):
             )
         latent, maps, first, refined = self._look(batch)
         present, count = batch["proprioception"][:, self.present], len(latent)
-        told = self.steps(latent).view(count, len(self.shapes.later), -1)
+        told = self.steps(latent).view(count, len(config.later), -1)
         ways = batch["later_proprioception"][..., self.ahead] - present[:, None]
         missed = functional.smooth_l1_loss(told, ways, reduction="sum", beta=SHARP)
-        total, parts = config.later * missed, {"later": (missed.detach(), count)}
+        total, parts = config.later_weight * missed, {"later": (missed.detach(), count)}
         if "keyframe" in batch:
             way = batch["keyframe"][:, self.ahead] - present
             missed = sum(
                 functional.smooth_l1_loss(x, way, reduction="sum", beta=SHARP)
                 for x in (first, refined)
             )
-            total = total + config.keyframe * missed
+            total = total + config.keyframe_weight * missed
             parts["keyframe"] = (missed.detach(), count)
-        if config.place > 0 and "keyframe_place" in batch:
+        if config.place_weight > 0 and "keyframe_place" in batch:
             visible, place = batch["keyframe_visible"], batch["keyframe_place"]
             lost = sum(
                 (place_loss(lit, place[:, i]) * visible[:, i]).sum() for i, lit in enumerate(maps)
             )
-            total = total + config.place * lost
+            total = total + config.place_weight * lost
             parts["place"] = (lost.detach(), int(visible.sum()))
         return Losses(total=total, count=count, parts=parts)

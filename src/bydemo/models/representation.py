@@ -22,6 +22,16 @@ class RepresentationConfig:
     By this type its batches are prepared without actions: no option can bring them back.
     """
 
+    @property
+    def later(self) -> tuple[int, ...]:
+        """The distances [steps] at which its loss looks at what follows."""
+        return ()
+
+    @property
+    def keyframes(self) -> bool:
+        """Whether its loss looks at the next stop of the robot."""
+        return False
+
     def build(self, shapes: Shapes) -> Representation:
         """A freshly initialised model."""
         raise NotImplementedError

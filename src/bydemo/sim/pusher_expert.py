@@ -102,9 +102,12 @@ def _read(path: Path) -> Network:
                              field=name)  # fmt: skip
         if not np.isfinite(stored[name]).all():
             raise ExpertError("holds numbers that are not finite", path=path, field=name)
+    if not (stored["observation_std"] > 0).all():
+        raise ExpertError("must be above 0", path=path, field="observation_std")
+    single = {name: array.astype(np.float32) for name, array in stored.items()}
     return Network(
-        layers=tuple((stored[f"weight_{i}"], stored[f"bias_{i}"]) for i in range(3)),
-        mean=stored["observation_mean"], std=stored["observation_std"], log_std=stored["log_std"],
+        layers=tuple((single[f"weight_{i}"], single[f"bias_{i}"]) for i in range(3)),
+        mean=stored["observation_mean"], std=stored["observation_std"], log_std=single["log_std"],
     )  # fmt: skip
 
 

@@ -17,8 +17,8 @@ from bydemo.data.layout import MANIFEST, read_manifest
 from bydemo.evaluation.actors import ActorFactory
 from bydemo.evaluation.callables import checked_action
 from bydemo.evaluation.worker_process import TaskConfig
-from bydemo.models.agent import shapes_for
 from bydemo.models.base import Policy
+from bydemo.models.folder import shapes_for
 from bydemo.sim.task import Observation
 from bydemo.studies.experiment import Experiment
 from bydemo.studies.run import CONFIG

@@ -26,8 +26,8 @@ class DataConfig:
     ahead; history: proprioception of how many last steps; keyframes: also the state at the next
     key moment; share: fraction of the training episodes used, the first ones of a seeded shuffle;
     episodes: so many of them instead, of the same shuffle, so that fewer are a part of more.
-    train_split, validation_split: names of the dataset's split; the latter may be missing where
-    training keeps the last weights.
+    train_split: part of the dataset's split to learn from; validation_split: the part to choose by,
+    which may be missing where training keeps the last weights.
     """
 
     view: View

@@ -14,8 +14,8 @@ from bydemo.core.errors import InputError
 from bydemo.core.language import Vocabulary
 from bydemo.data.batches import BatchConfig, Batches, order
 from bydemo.data.source import Dataset
-from bydemo.models.agent import shapes_for
 from bydemo.models.base import Shapes
+from bydemo.models.folder import shapes_for
 from bydemo.studies.experiment import DataConfig
 
 _BLOCK = 4096

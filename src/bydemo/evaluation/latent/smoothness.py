@@ -51,6 +51,14 @@ def _sums(steps: LatentSteps, places: Floats, seed: int) -> dict[str, Floats]:
     return out | _pairs(steps, centred, np.random.default_rng(seed))
 
 
+def _followed(steps: LatentSteps, lag: int) -> Ints:
+    """Rows whose episode goes on `lag` rows later, exactly so many steps later."""
+    now = np.arange(max(len(steps) - lag, 0))
+    same = steps.where[now + lag] == steps.where[now]
+    rows: Ints = now[same & (steps.step[now + lag] - steps.step[now] == lag)]
+    return rows
+
+
 def _pairs(steps: LatentSteps, places: Floats, generator: np.random.Generator) -> dict[str, Floats]:
     """Distances to random partners by the step's episode; none where there is no partner."""
     add, episode = steps.add, steps.where

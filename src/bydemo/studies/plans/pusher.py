@@ -107,10 +107,10 @@ def plan(options: Config) -> StudyPlan:
         questions=tuple(_questions(options)),
         rankings=(
             Ranking(
-                title="Does the loss rank policies?",
+                title="Does the training loss rank policies?",
                 why="A policy leaves the demonstrated states by its own mistakes, and the loss "
                 "is measured on the demonstrated ones: we expect no.",
-                x="training.loss",
+                x="training.training_loss",
                 y=RETURN,
             ),
         ),

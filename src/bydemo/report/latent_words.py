@@ -1,0 +1,138 @@
+"""What the figures of a representation allow to say, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from bydemo.report.reading import Run, nested
+from bydemo.report.svg import is_number, percent, spoken
+
+HEADLINE = {"label": "macro_f1", "number": "r2"}
+"""The figure that is spoken of, by the kind of target."""
+LINEAR, NEAREST, CONSTANT = "linear", "nearest", "constant"
+RAN_OUT = (
+    "The learning rate had run out by then, which flattens any curve: more epochs at a higher rate "
+    "might still go lower."
+)
+
+
+def latent_paragraphs(run: Run) -> list[str]:
+    """The headline about a representation and the paragraphs under it; nothing without figures."""
+    latent = run.block("latent")
+    if not latent:
+        return []
+    said = [convergence_text(nested(latent, "convergence")), probe_text(latent)]
+    said += [_neighbour_text(latent), CAUTION]
+    return [text for text in said if text]
+
+
+CAUTION = (
+    "All this is about what a representation holds, not about what it is good for: only a policy "
+    "trained on it, judged beside one that was not, can say that."
+)
+
+
+def convergence_text(block: Mapping[str, Any]) -> str:
+    """What the rule makes of the losses, with the share of the way to the floor."""
+    verdict = block.get("verdict")
+    if not verdict:
+        return ""
+    words = {
+        "converged": "The training has converged",
+        "still falling": "The training has not converged: a loss still fell when it ended",
+        "rising": "The training went on too long or broke down: a loss rose when it ended",
+        "cannot tell": "Whether the training has converged cannot be told",
+    }
+    parts = [f"{words.get(str(verdict), str(verdict))} ({block.get('judged_on')} losses)"]
+    gained = [
+        f"{percent(curve['gained'])} for {_part(name)}"
+        for name, curve in nested(block, "curves").items()
+        if isinstance(curve, Mapping) and is_number(curve.get("gained"))
+    ]
+    if gained:
+        parts.append("of the way from the mean model to the floor it went " + listed(gained))
+    text = "; ".join(parts) + "."
+    if nested(block, "learning_rate").get("ran_out") and verdict == "converged":
+        text += f" {RAN_OUT}"
+    return text
+
+
+def probe_text(latent: Mapping[str, Any]) -> str:
+    """Against each rival: what a linear probe reads off it better, worse, or cannot be told."""
+    said = []
+    for rival in [CONSTANT, *_rivals(latent)]:
+        outcomes = dict(outcomes_against(latent, rival))
+        words = {"better": "better", "worse": "worse", "unclear": "no differently that can be told"}
+        clauses = [
+            f"{words[kind]} for {listed([n for n, o in outcomes.items() if o == kind])}"
+            for kind in words
+            if kind in outcomes.values()
+        ]
+        if clauses:
+            named = "a constant answer" if rival == CONSTANT else f"the {rival}"
+            said.append(f"than {named}: {', '.join(clauses)}")
+    if not said:
+        return ""
+    return "A linear probe on the latent does, " + "; ".join(said) + "."
+
+
+def outcomes_against(latent: Mapping[str, Any], rival: str) -> Iterator[tuple[str, str]]:
+    """(target, better, worse or unclear) of a linear probe, leaving out what the rival consists
+    of."""
+    for target in targets_of(latent):
+        key = HEADLINE[str(target.get("kind"))]
+        gap = nested(target, "differences", rival, LINEAR, key)
+        verdict = str(gap.get("verdict", ""))
+        if verdict and rival not in target.get("held_by", []):
+            yield (
+                spoken(str(target["target"])),
+                verdict if verdict in BETTER_OR_WORSE else "unclear",
+            )
+
+
+BETTER_OR_WORSE = ("better", "worse")
+
+
+def targets_of(latent: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What probes were asked for."""
+    found = nested(latent, "probes").get("targets")
+    return [t for t in found if isinstance(t, Mapping)] if isinstance(found, list) else []
+
+
+def _rivals(latent: Mapping[str, Any]) -> list[str]:
+    return [name for name in nested(latent, "representations") if name != latent.get("judged")]
+
+
+def _neighbour_text(latent: Mapping[str, Any]) -> str:
+    rows = [
+        row
+        for row in nested(latent, "neighbours").get("purity") or []
+        if row.get("representation") == latent.get("judged") and row.get("scope") == OTHER
+        and is_number(row.get("value")) and is_number(row.get("chance"))
+    ]  # fmt: skip
+    told = [row for row in rows if is_number(row.get("p")) and row["p"] < 0.05]
+    rest = [spoken(str(row["target"])) for row in rows if row not in told]
+    said = [
+        f"{percent(row['value'])} share the {spoken(str(row['target']))} "
+        f"(chance {percent(row['chance'])})"
+        for row in told
+    ]
+    text = f"Of a step's nearest neighbours in other episodes {listed(said)}." if said else ""
+    if rest:
+        text += f" For {listed(rest)} neighbours agree no more often than by chance."
+    return text.strip()
+
+
+OTHER = "other_episodes"
+
+
+def _part(name: str) -> str:
+    return "the total loss" if name == "loss" else f"the {spoken(name)}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """`a, b and c`."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"
