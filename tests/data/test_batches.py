@@ -14,7 +14,7 @@ from bydemo.core.codec import Codec
 from bydemo.core.errors import InputError
 from bydemo.core.images import View
 from bydemo.core.language import Vocabulary
-from bydemo.data.batches import BatchConfig, Batches, next_event, order
+from bydemo.data.batches import BatchConfig, Batches, order
 from bydemo.data.source import Dataset
 from bydemo.data.splits import make_split, write_splits
 from bydemo.data.view_cache import cache_folder
@@ -132,21 +132,6 @@ def test_a_split_is_known_by_its_name(tmp_path: Path) -> None:
     assert len(batches) == 3 * len(dataset.splits["test"])
 
 
-def test_the_next_event_is_written_out() -> None:
-    labels = np.array([0, 0, 1, 1, 1, 2, 2, 0, 0, 1])[:, None]
-    starts, lengths = np.array([0, 7]), np.array([7, 3])
-    #                                      | second episode
-    expected = [2, 2, 2, 5, 5, 5, 6, 9, 9, 9]
-    assert next_event(labels, starts, lengths, [2]).tolist() == expected
-
-
-def test_going_back_to_rest_is_no_event() -> None:
-    """Of three classes, the commonest (1) is rest: only the steps at which 0 or 2 begin count."""
-    labels = np.array([1, 1, 2, 2, 1, 1, 1, 0, 1, 1])[:, None]
-    found = next_event(labels, np.array([0]), np.array([10]), [3])
-    assert found.tolist() == [2, 2, 2, 7, 7, 7, 7, 7, 9, 9]
-
-
 def test_settings_that_leave_nothing_are_refused(dataset) -> None:
     with pytest.raises(InputError, match="no episode is longer than the target offset 7"):
         batches_of(dataset, target_offset=7)
@@ -220,3 +205,36 @@ def test_the_keyframe_is_shown_in_a_calibrated_picture(tmp_path: Path) -> None:
                                rtol=1e-5)  # fmt: skip
     assert got["keyframe_visible"][:, 0].all()
     assert not got["keyframe_visible"][:, 1].any()
+
+
+def test_what_is_observed_later_lies_in_the_same_episode(dataset) -> None:
+    batches = batches_of(dataset, (2, 0), later=(1, 3))
+    batch = batches.gather(np.arange(len(batches)))
+    codec = codec_of(dataset)
+    for row, (episode, t) in enumerate((e, t) for e, n in ((2, 7), (0, 5)) for t in range(n)):
+        seen, last = dataset.episode(episode), (6, 4)[episode == 0]
+        for column, ahead in enumerate((1, 3)):
+            then = {n: a[min(t + ahead, last)] for n, a in seen.observation.items()}
+            expected = codec.encode_observation(then)
+            np.testing.assert_array_equal(batch["later_proprioception"][row, column], expected)
+            assert batch["later_valid"][row, column] == (t + ahead <= last)
+            if column == 0:
+                np.testing.assert_array_equal(batch["later_image"][row], VIEW.of(then))
+    with pytest.raises(InputError, match=r"'later': is \[0\], expected 1 or more each"):
+        BatchConfig(view=VIEW, later=(0,))
+
+
+def test_without_actions_there_are_no_targets(dataset) -> None:
+    """Key moments are then the robot's stops, where the labels' events would be others."""
+    batch = batches_of(dataset, actions=False, keyframes=True, later=(2,)).gather(np.arange(4))
+    assert set(batch) == {"image", "proprioception", "prompt", "later_proprioception",
+                          "later_image", "later_valid", "keyframe", "keyframe_steps"}  # fmt: skip
+
+
+def test_numbers_of_each_step_take_the_place_of_images(dataset) -> None:
+    given = np.arange(dataset.steps, dtype=np.float32)[:, None]
+    batches = batches_of(dataset, (2, 0))
+    batch = batches.with_steps({"latent": given}).gather(np.arange(12))
+    assert batch["latent"][:, 0].tolist() == batches.steps.tolist()
+    assert "image" not in batch
+    assert "image" in batches.gather(np.arange(12))

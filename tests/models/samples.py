@@ -36,9 +36,13 @@ def reference_shapes() -> Shapes:
 
 
 class Samples:
-    """A `BatchSource` of random samples whose targets follow from the proprioception."""
+    """A `BatchSource` of random samples whose targets follow from the proprioception, seen in
+    pictures that are bright on the left; `later` distances ahead are given too, and without
+    `actions` nothing that is known from them."""
 
-    def __init__(self, shapes: Shapes, count: int, seed: int = 0) -> None:
+    def __init__(
+        self, shapes: Shapes, count: int, seed: int = 0, *, later: int = 0, actions: bool = True
+    ) -> None:
         random = np.random.default_rng(seed)
         width, steps = len(shapes.proprioception), shapes.chunk
         felt = random.normal(size=(count, width)).astype(np.float32)
@@ -57,7 +61,17 @@ class Samples:
         view = shapes.view
         if view.cameras:
             size = (count, view.size, view.size, view.channels)
-            self.arrays["image"] = random.integers(0, 256, size, dtype=np.uint8)
+            noise = random.integers(0, 256, size, dtype=np.uint8)
+            bright = (np.arange(view.size) < view.size // 2)[:, None] * np.uint8(192)
+            self.arrays["image"] = noise // 4 + bright  # noise alone could not be reconstructed
+        if not actions:
+            for name in ("continuous", "labels", "valid"):
+                del self.arrays[name]
+        if later:
+            now = felt[:, None, -width // shapes.history :]
+            self.arrays["later_proprioception"] = now + 0.1 * np.ones((later, 1), np.float32)
+            self.arrays["later_valid"] = np.arange(count)[:, None] % 4 != np.full(later, 3)
+            self.arrays["later_image"] = self.arrays["image"][::-1].copy()
 
     def __len__(self) -> int:
         return len(self.arrays["proprioception"])

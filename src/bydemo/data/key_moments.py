@@ -55,7 +55,8 @@ def next_stop(places: NDArray[np.float32], starts: Rows, lengths: Rows) -> Rows:
     last = starts + lengths - 1
     within = np.ones(len(places), bool)
     within[last] = False
-    slow = within & (moved < SLOW_SHARE * np.sqrt(np.mean(moved[within] ** 2)))
+    usual = np.sqrt(np.sum(moved[within] ** 2) / max(within.sum(), 1))
+    slow = within & (moved < SLOW_SHARE * usual)
     resting = slow.copy()
     for ahead in range(1, SLOW):  # an episode's last step is never slow, so none reaches beyond it
         resting[:-ahead] &= slow[ahead:]

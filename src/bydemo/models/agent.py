@@ -26,6 +26,7 @@ from bydemo.models.acting import ActingOptions, action_limits, choose_labels, la
 from bydemo.models.base import ModelConfig, Policy, config_name
 from bydemo.models.folder import SCHEMA, Description, read_model, write_model
 
+
 @dataclass(frozen=True, kw_only=True)
 class RawPrediction:
     """action (B, K, A) float32 in raw units and within limits (NaN where the model

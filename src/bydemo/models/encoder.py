@@ -65,8 +65,7 @@ class Encoder:
     def encode(
         self, observations: Sequence[Observation], instructions: Sequence[str] | None = None
     ) -> Floats:
-        """(N, Z) latents of independent raw observations, each with its instruction if it has one.
-        """
+        """(N, Z) latents of independent raw observations, each with its instruction if it has one."""
         if self.history > 1:
             raise InputError(f"is {self.history}: single observations are not enough",
                              field="history")  # fmt: skip
@@ -136,9 +135,7 @@ class Encoder:
                    vocabulary=saved.vocabulary, history=saved.history)  # fmt: skip
 
 
-def encode_all(
-    model: Representation, batches: Batches, progress: Progress | None = None
-) -> Floats:
+def encode_all(model: Representation, batches: Batches, progress: Progress | None = None) -> Floats:
     """(N, Z) latents of all samples in order."""
     place = next(model.parameters()).device
     out = np.empty((len(batches), model.latent_size), np.float32)

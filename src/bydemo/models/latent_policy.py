@@ -32,6 +32,7 @@ from bydemo.models.encoder import Encoder
 from bydemo.models.representation import Representation, RepresentationConfig
 from bydemo.nets.attention import PromptEncoder
 from bydemo.nets.freezing import Frozen, exact
+from bydemo.nets.weights import state_hash
 
 TRAININGS = ("frozen", "finetuned", "random")
 
@@ -46,7 +47,7 @@ class Config:
     prompt's embedding beside the latent, 0 for none. proprioception: does the head see it too?
     loss: of the continuous components, see `action_head.DISTANCES`. class_weights: one number a
     class that multiplies its cross entropy. representation: the encoder's model, by `name`, and its
-    options; filled in from `encoder`.
+    options; encoder_state: SHA-256 of its weights; both are filled in from `encoder`.
     """
 
     encoder: str = ""
@@ -58,6 +59,7 @@ class Config:
     loss: ContinuousLoss = "mse"
     class_weights: tuple[float, ...] = ()
     representation: Mapping[str, Any] = field(default_factory=lambda: {"name": "vae"})
+    encoder_state: str = ""
 
     def __post_init__(self) -> None:
         check_continuous_loss(self.loss)
@@ -74,7 +76,7 @@ class Config:
     def with_encoder(self, encoder: Encoder) -> Self:
         """The same with all that is needed to build this encoder again, without its folder."""
         described = {"name": config_name(encoder.config), **to_plain(encoder.config)}
-        return replace(self, representation=described)
+        return replace(self, representation=described, encoder_state=state_hash(encoder.model))
 
     @property
     def encoder_config(self) -> RepresentationConfig:

@@ -27,10 +27,6 @@ class Frozen(nn.Module, Generic[M]):
         """Stays in eval mode."""
         return super().train(False)
 
-    def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Stays without gradients."""
-        return super().requires_grad_(False)
-
 
 def exact(device: torch.device) -> torch.autocast:
     """A context in full precision: what a frozen part says must not depend on how others train."""

@@ -6,8 +6,8 @@ Shape letters: B batch, H W pixels, I image channels, F features after flattenin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
 from bydemo.nets.vision import PixelConv2d
@@ -45,7 +45,7 @@ class TransposedConvolutions(nn.Module):
         self.width, self.side = widths[-1], side_after(size, len(widths))
         backwards = (*widths[::-1], channels)
         layers: list[nn.Module] = []
-        for before, after in zip(backwards, backwards[1:], strict=False):
+        for before, after in pairwise(backwards):
             if layers:
                 layers += [nn.ReLU(), nn.BatchNorm2d(before)]
             layers.append(nn.ConvTranspose2d(before, after, 3, 2, 1, output_padding=1))
@@ -67,4 +67,4 @@ def side_after(size: int, halvings: int) -> int:
 
 def pixels(image: Tensor) -> Tensor:
     """(B, H, W, I) uint8 -> float32 in 0..1, the target of a reconstruction."""
-    return image.to(torch.float32) / 255
+    return image.float() / 255

@@ -8,12 +8,17 @@ from typing import Any
 from markupsafe import Markup
 
 from bydemo.report.charts import Series, line_chart
-from bydemo.report.latent_words import convergence_text
+from bydemo.report.latent_words import convergence_text, part_name
 from bydemo.report.page import Cell, Section, paragraph, row_of, table
 from bydemo.report.reading import Run, nested
 from bydemo.report.svg import DASH, element, figure, is_number, percent, rounded, sentence, spoken
 
-STYLES = {"converged": "better", "still falling": "unclear", "rising": "worse"}
+STYLES = {
+    "converged": "better",
+    "still falling": "unclear",
+    "rising": "worse",
+    "cannot tell": "unclear",
+}
 LEAD = (
     "Each loss beside its floor, which no model can fall below, and beside a model that knows only "
     "the mean. The slope is that of the last third of the epochs."
@@ -39,7 +44,7 @@ def convergence_section(run: Run) -> Section | None:
 
 
 def _table(curves: Mapping[str, Mapping[str, Any]], block: Mapping[str, Any]) -> Markup:
-    heads = ["", "last", "floor", "mean model", "of the way", "change an epoch", "verdict"]
+    heads = ["", "verdict", "change an epoch", "last", "floor", "mean model", "of the way"]
     deciding = block.get("deciding") or []
     rows: list[list[Cell]] = []
     for name, curve in curves.items():
@@ -47,13 +52,14 @@ def _table(curves: Mapping[str, Mapping[str, Any]], block: Mapping[str, Any]) ->
         gained = curve.get("gained")
         shown = verdict if name in deciding else f"{verdict}, shown only"
         rows.append([
-            sentence(spoken(name)), figure(curve.get("last"), 4),
+            sentence(part_name(name)),
+            element("span", shown, class_=STYLES.get(verdict) if name in deciding else None),
+            _change(curve), figure(curve.get("last"), 4),
             _known(curve.get("floor"), curve.get("floor_is")),
             _known(curve.get("mean_model"), curve.get("mean_model_is")),
-            percent(gained, 1) if is_number(gained) else DASH, _change(curve),
-            element("span", shown, class_=STYLES.get(verdict, "unclear")),
+            percent(gained, 1) if is_number(gained) else DASH,
         ])  # fmt: skip
-    return table(heads, rows)
+    return table(heads, rows, text_columns=2)
 
 
 def _known(value: object, what: object) -> Cell:
@@ -70,13 +76,11 @@ def _change(curve: Mapping[str, Any]) -> Cell:
         return f"{curve.get('fitted_epochs', 0)} epochs are too few"
     half = (high - low) * 50 if is_number(high) and is_number(low) else None
     text = f"{rounded(100 * value, half)}\u00a0%"
-    spread = (
-        f"[{rounded(100 * low, half)}, {rounded(100 * high, half)}] of "
-        f"{curve.get('measured_against', '')}"
-        if is_number(low) and is_number(high)
-        else ""
-    )
-    return element("span", text) + element("span", spread, class_="range")
+    spread = ""
+    if is_number(low) and is_number(high):
+        spread = f"[{rounded(100 * low, half)}, {rounded(100 * high, half)}]"
+    against = element("span", f"of {curve.get('measured_against', '')}", class_="range")
+    return element("span", text) + element("span", spread, class_="range") + against
 
 
 def _gradient(block: Mapping[str, Any]) -> Markup:
@@ -107,7 +111,7 @@ def _charts(curves: Mapping[str, Mapping[str, Any]]) -> list[Markup]:
             if is_number(x) and is_number(y)
         ]
         xs, ys = [x for x, _ in known], [y for _, y in known]
-        series.append(Series(name=spoken(name), x=xs, y=ys, points=True))
+        series.append(Series(name=part_name(name), x=xs, y=ys, points=True))
     if not series:
         return []
     note = "1 is a model that knows only the mean, 0 the floor."
@@ -152,12 +156,13 @@ def _reconstruction(block: Mapping[str, Any]) -> Markup:
     for name, found in block.items():
         if not isinstance(found, Mapping):
             continue
-        rows.append([sentence(spoken(name)), _percent(nested(found, "kept")),
-                     _interval(nested(found, "mse")), _interval(nested(found, "mean_model_mse"))])  # fmt: skip
+        errors = [_interval(nested(found, key)) for key in ("mse", "mean_model_mse")]
+        rows.append([sentence(spoken(name)), _percent(nested(found, "kept")), *errors])
     if not rows:
         return Markup("")
     heads = ["Reconstruction", "variance kept", "mean squared error", "of the mean model"]
-    note = "Variance kept: 1 is perfect, 0 is no better than the training mean. Pictures in grey levels 0 to 1, proprioception standardised."
+    note = "Variance kept: all of it is perfect, none is no better than the training mean. "
+    note += "Pictures in grey levels from 0 to 1, proprioception as the codec scales it."
     return table(heads, rows) + paragraph(note, style="note")
 
 

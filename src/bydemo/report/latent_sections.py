@@ -1,4 +1,4 @@
-"""What a representation holds, seen without any downstream task: probes, neighbours, time, a map."""
+"""What a representation holds, without any downstream task: probes, neighbours, time, a map."""
 
 from __future__ import annotations
 
@@ -141,8 +141,7 @@ def _neighbours(latent: Mapping[str, Any]) -> Section | None:
     rows = []
     for row in sorted(found, key=lambda r: (str(r.get("target")), r.get("scope") != OTHER)):
         p = row.get("p")
-        known = is_number(p)
-        told = "above chance" if known and p < 0.05 else "not above chance"
+        told = "above chance" if is_number(p) and p < 0.05 else "not above chance"
         rows.append([
             sentence(spoken(str(row.get("target", "")))), str(row.get("representation", "")),
             SCOPES.get(str(row.get("scope")), ""), _share(row),
@@ -259,8 +258,8 @@ def _pictures(run: Run, latent: Mapping[str, Any]) -> Section | None:
             raise InputError(f"the pictures cannot be read: {error.strerror}", path=path) from error
         title, note = str(strip.get("title", "")), str(strip.get("note", ""))
         image = Markup('<img alt="{}" src="{}">').format(title, data_uri(content, "image/png"))
-        drawn.append(heading(title) + paragraph(note, style="lead")
-                     + element("div", element("div", image, class_="sheet-box"), class_="sheet"))  # fmt: skip
+        drawn += [heading(title), paragraph(note, style="note"),
+                  element("div", image, class_="sheet")]  # fmt: skip
     if not drawn:
         return None
     return Section(title="What it keeps, in pictures", body=Markup("").join(drawn))

@@ -46,7 +46,7 @@ def convergence_text(block: Mapping[str, Any]) -> str:
     }
     parts = [f"{words.get(str(verdict), str(verdict))} ({block.get('judged_on')} losses)"]
     gained = [
-        f"{percent(curve['gained'])} for {_part(name)}"
+        f"{percent(curve['gained'])} for the {part_name(name)}"
         for name, curve in nested(block, "curves").items()
         if isinstance(curve, Mapping) and is_number(curve.get("gained"))
     ]
@@ -60,10 +60,10 @@ def convergence_text(block: Mapping[str, Any]) -> str:
 
 def probe_text(latent: Mapping[str, Any]) -> str:
     """Against each rival: what a linear probe reads off it better, worse, or cannot be told."""
+    words = {"better": "better", "worse": "worse", "unclear": "not to be told from it"}
     said = []
     for rival in [CONSTANT, *_rivals(latent)]:
         outcomes = dict(outcomes_against(latent, rival))
-        words = {"better": "better", "worse": "worse", "unclear": "no differently that can be told"}
         clauses = [
             f"{words[kind]} for {listed([n for n, o in outcomes.items() if o == kind])}"
             for kind in words
@@ -71,10 +71,8 @@ def probe_text(latent: Mapping[str, Any]) -> str:
         ]
         if clauses:
             named = "a constant answer" if rival == CONSTANT else f"the {rival}"
-            said.append(f"than {named}: {', '.join(clauses)}")
-    if not said:
-        return ""
-    return "A linear probe on the latent does, " + "; ".join(said) + "."
+            said.append(f"against {named} it is {', '.join(clauses)}")
+    return f"Read off linearly, {'; '.join(said)}." if said else ""
 
 
 def outcomes_against(latent: Mapping[str, Any], rival: str) -> Iterator[tuple[str, str]]:
@@ -127,8 +125,10 @@ def _neighbour_text(latent: Mapping[str, Any]) -> str:
 OTHER = "other_episodes"
 
 
-def _part(name: str) -> str:
-    return "the total loss" if name == "loss" else f"the {spoken(name)}"
+def part_name(name: str) -> str:
+    """A part of the loss in words."""
+    known = {"loss": "total loss", "kl": "KL"}
+    return known.get(name, spoken(name))
 
 
 def listed(parts: Sequence[str]) -> str:

@@ -6,16 +6,20 @@ bytes a point, where an element each would make a page of several maps too heavy
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from bydemo.report.frame import COLOURS, WIDTH, chart_figure, drawing, nothing, swatches
-from bydemo.report.svg import Axis, element, figure, finite
+from bydemo.report.svg import element, figure, finite
 
 FINE = 2
 """Points lie on a grid of so many to a drawing unit."""
+MARGIN = 6.0
+TALLEST = 1.2
+"""A map is at most so many times as high as it is wide."""
 SHADES = 8
 """How many steps the scale of a number has (classes q0... of the style sheet)."""
 ENDS = (0.02, 0.98)
@@ -36,13 +40,11 @@ def label_map(
 ) -> Markup:
     """Points in the colours of their classes, rare ones on top; of many classes only the
     commonest have a colour, and the rest is grey."""
-    counts = {c: 0 for c in range(len(names))}
-    for one in classes:
-        counts[one] += 1
-    common = sorted((c for c in counts if counts[c]), key=lambda c: (-counts[c], c))
+    counts = Counter(classes)
+    common = sorted(counts, key=lambda c: (-counts[c], c))
     coloured = sorted(common[:COLOURS])  # in the classes' own order, as their legend is
     styles = {c: f"c{number}" for number, c in enumerate(coloured)}
-    rows: dict[str, list[int]] = {"quiet": []} | {styles[c]: [] for c in common[:COLOURS]}
+    rows = _nobody("quiet", *(styles[c] for c in common[:COLOURS]))
     for row, one in enumerate(classes):
         rows[styles.get(one, "quiet")].append(row)
     legend = [(names[c], styles[c]) for c in coloured]
@@ -59,7 +61,7 @@ def number_map(
         return chart_figure(title, nothing(), note=note)
     low, high = (known[round(q * (len(known) - 1))] for q in ENDS)
     width = (high - low) or 1.0
-    rows: dict[str, list[int]] = {f"q{shade}": [] for shade in range(SHADES)}
+    rows = _nobody(*(f"q{shade}" for shade in range(SHADES)))
     for row, value in enumerate(values):
         shade = int((min(max(value, low), high) - low) / width * SHADES)
         rows[f"q{min(shade, SHADES - 1)}"].append(row)
@@ -79,12 +81,17 @@ def path_map(
     runs = list(dict.fromkeys(paths))
     step = max(1, len(runs) // COLOURS)
     styles = {run: f"c{number}" for number, run in enumerate(runs[::step][:COLOURS])}
-    rows: dict[str, list[int]] = {"quiet": []} | {style: [] for style in styles.values()}
+    rows = _nobody("quiet", *styles.values())
     for row, run in enumerate(paths):
         rows[styles.get(run, "quiet")].append(row)
     legend = [(f"{said} {run}", style) for run, style in styles.items()]
     legend += [(OTHERS, "quiet")] if rows["quiet"] else []
     return _map(places, rows, swatches(legend), title=title, note=note, joined=True)
+
+
+def _nobody(*styles: str) -> dict[str, list[int]]:
+    """Rows by style, in the order in which they are drawn; none yet."""
+    return {style: [] for style in styles}
 
 
 def _map(
@@ -93,7 +100,7 @@ def _map(
 ) -> Markup:  # fmt: skip
     if not len(places.x):
         return chart_figure(title, nothing(), note=note)
-    spots = _spots(places)
+    spots, height = _spots(places)
     drawn = []
     for style, mine in rows.items():
         if not mine:
@@ -104,15 +111,17 @@ def _map(
         dots = "".join(f"M{spots[row][0]} {spots[row][1]}h0" for row in mine)
         drawn.append(element("path", d=dots, class_=f"dots {style}"))
     inside = element("g", *drawn, transform=f"scale({1 / FINE})")
-    return chart_figure(title, drawing(WIDTH, title, inside), legend, note=note)
+    return chart_figure(title, drawing(height, title, inside), legend, note=note)
 
 
-def _spots(places: Places) -> list[tuple[int, int]]:
-    """Grid places within a square, both axes to the same scale."""
-    wide = max(max(v) - min(v) for v in (places.x, places.y)) / 2 or 1.0
-    middle = [(max(v) + min(v)) / 2 for v in (places.x, places.y)]
-    room, end = 6 * FINE, (WIDTH - 6) * FINE
-    across, down = (Axis(m - wide, m + wide, a, b)
-                    for m, (a, b) in zip(middle, ((room, end), (end, room)), strict=True))  # fmt: skip
-    return [(round(across.at(x)), round(down.at(y)))
-            for x, y in zip(places.x, places.y, strict=True)]  # fmt: skip
+def _spots(places: Places) -> tuple[list[tuple[int, int]], float]:
+    """Grid places, both axes to the same scale, and how high the drawing is."""
+    (left, right), (low, high) = ((min(v), max(v)) for v in (places.x, places.y))
+    wide = max(right - left, (high - low) / TALLEST) or 1.0
+    unit = (WIDTH - 2 * MARGIN) / wide
+    height = (high - low) * unit + 2 * MARGIN
+    spots = [
+        (round((MARGIN + (x - left) * unit) * FINE), round((MARGIN + (high - y) * unit) * FINE))
+        for x, y in zip(places.x, places.y, strict=True)
+    ]
+    return spots, height

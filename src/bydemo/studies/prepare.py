@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,10 @@ from bydemo.core.errors import InputError
 from bydemo.core.language import Vocabulary
 from bydemo.data.batches import BatchConfig, Batches, order
 from bydemo.data.source import Dataset
-from bydemo.models.base import Shapes
+from bydemo.models.base import ModelConfig, Shapes
+from bydemo.models.encoder import Encoder
 from bydemo.models.folder import shapes_for
+from bydemo.models.representation import RepresentationConfig
 from bydemo.studies.experiment import DataConfig
 
 _BLOCK = 4096
@@ -36,17 +38,32 @@ class Prepared:
     validation: Batches | None
 
 
-def prepare(config: DataConfig, dataset: Dataset) -> Prepared:
-    """Fit on the training split; nothing of validation or test is looked at."""
+def prepare(
+    config: DataConfig,
+    dataset: Dataset,
+    model: ModelConfig | None = None,
+    encoder: Encoder | None = None,
+) -> Prepared:
+    """Fit on the training split; nothing of validation or test is looked at.
+
+    Of a self-supervised `model` the batches hold no action, and none is read. What `encoder` was
+    trained with is taken over: its vocabulary, and its scaling of the proprioception.
+    """
     episodes = training_episodes(config, dataset)
-    codec = fit_codec(config, dataset, episodes)
+    alone = isinstance(model, RepresentationConfig)
+    codec = fit_codec(config, dataset, episodes, actions=not alone)
     vocabulary = Vocabulary.of(dataset.episodes[i].instruction for i in episodes)
+    if encoder is not None:
+        codec = replace(codec, proprioception=encoder.codec.proprioception)
+        vocabulary = encoder.vocabulary
     batches = BatchConfig(
         view=config.view,
         chunk=config.chunk,
         target_offset=config.target_offset,
         history=config.history,
-        keyframes=config.keyframes,
+        keyframes=model.keyframes if alone else config.keyframes,
+        later=model.later if alone else (),
+        actions=not alone,
     )
     return Prepared(
         codec=codec,
@@ -77,8 +94,10 @@ def training_episodes(config: DataConfig, dataset: Dataset) -> tuple[int, ...]:
     return tuple(sorted(episodes[int(i)] for i in chosen))
 
 
-def fit_codec(config: DataConfig, dataset: Dataset, episodes: Sequence[int]) -> Codec:
-    """The codec of these episodes, read in blocks."""
+def fit_codec(
+    config: DataConfig, dataset: Dataset, episodes: Sequence[int], *, actions: bool = True
+) -> Codec:
+    """The codec of these episodes, read in blocks; without `actions` theirs are not read."""
     rows = np.concatenate(
         [np.arange(dataset.episodes[i].start, dataset.episodes[i].stop) for i in episodes]
     )
@@ -96,7 +115,7 @@ def fit_codec(config: DataConfig, dataset: Dataset, episodes: Sequence[int]) -> 
     return Codec.fit(
         dataset.spec,
         {name: blocks(name, dataset.observation(name)) for name in dataset.spec.vectors},
-        blocks("action", dataset.action),
+        blocks("action", dataset.action) if actions else None,
         observation_scaling=config.observation_scaling,
         action_scaling=config.action_scaling,
     )

@@ -17,6 +17,9 @@ from bydemo.core.results import SCHEMA, read_json, versions, write_json
 from bydemo.data.source import Dataset
 from bydemo.models.agent import Agent
 from bydemo.models.base import Policy
+from bydemo.models.encoder import Encoder
+from bydemo.models.representation import Representation, RepresentationConfig
+from bydemo.studies.encoded import FrozenState, adopt, encoder_of, with_encoder, with_latents
 from bydemo.studies.experiment import Experiment
 from bydemo.studies.prepare import Prepared, prepare
 from bydemo.training.checkpoint import CHECKPOINTS, CheckpointFolder
@@ -51,6 +54,8 @@ def train_run(
     """
     if run.exists() and not run.is_dir():
         raise InputError("is a file, expected a folder for the run", path=run)
+    encoder = encoder_of(experiment)
+    experiment = with_encoder(experiment, encoder)
     description = describe(experiment, dataset, recipe)
     if resume:
         _check_same(_read(run / CONFIG, RUN_SCHEMA, ("experiment", "dataset")), description, run)
@@ -58,7 +63,7 @@ def train_run(
         raise InputError("already holds a run; resume it or choose another folder", path=run)
     begun = bool(CheckpointFolder(run / CHECKPOINTS).names())
     going_on = resume if begun or isinstance(resume, str) else False
-    prepared = prepare(experiment.data, dataset)
+    prepared = prepare(experiment.data, dataset, experiment.model, encoder)
     _check_choice(experiment, prepared, dataset)
     # Before the model is built, so that its initial weights are a function of the seed too.
     torch.manual_seed(experiment.training.seed)
@@ -68,14 +73,22 @@ def train_run(
         raise InputError(str(error), field="model") from error
     if begin is not None and begin.vocabulary == prepared.vocabulary:
         model.load_state_dict(begin.model.state_dict())
+    adopt(model, encoder)
+    frozen = FrozenState.of(model)
     with _nothing_unless_saved(run):
         if not going_on:
             write_json(run / CONFIG, description)
-        result = train(model, prepared.train, prepared.validation, experiment.training, run,
+        batches = with_latents(prepared, model, dataset)
+        result = train(model, batches.train, batches.validation, experiment.training, run,
                        resume=going_on, trackers=trackers, on_update=on_update)  # fmt: skip
+    proof = frozen.proven(model)
     if isinstance(model, Policy):
         agent_of(experiment, prepared, model).save_pretrained(run / MODEL)
-    write_json(run / RESULTS, first_results(run, description, dataset, prepared, result))
+    if isinstance(model, Representation):
+        trained_encoder(experiment, prepared, model).save_pretrained(run / MODEL)
+    results = first_results(run, description, dataset, prepared, result)
+    weights = {"parameters_in_all": sum(p.numel() for p in model.parameters())}
+    write_json(run / RESULTS, {**results, "training": {**results["training"], **weights, **proof}})
     return result
 
 
@@ -143,6 +156,19 @@ def agent_of(experiment: Experiment, prepared: Prepared, model: Policy) -> Agent
         view=experiment.data.view,
         vocabulary=prepared.vocabulary,
         chunk=experiment.data.chunk,
+        history=experiment.data.history,
+    )
+
+
+def trained_encoder(experiment: Experiment, prepared: Prepared, model: Representation) -> Encoder:
+    """What gives latents once a representation is trained."""
+    assert isinstance(experiment.model, RepresentationConfig)
+    return Encoder(
+        model=model,
+        config=experiment.model,
+        codec=prepared.codec,
+        view=experiment.data.view,
+        vocabulary=prepared.vocabulary,
         history=experiment.data.history,
     )
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.evaluation.latent.made import LATENT, NOISE, made, smooth
 
-from bydemo.evaluation.latent.dimensions import dimensions, gaussian_kl
+from bydemo.evaluation.latent.dimensions import dimensions, gaussian_kl, kl_figures
 from bydemo.evaluation.latent.embedding import embed, principal_components
 from bydemo.evaluation.latent.smoothness import smoothness
 from bydemo.evaluation.latent.steps import LatentSteps
@@ -72,7 +72,7 @@ def test_kl_of_known_normals():
     expected = 0.5 * (4 + 0.25 - 1 - np.log(0.25))
     np.testing.assert_allclose(gaussian_kl(mean, log_variance), [[0, expected]])
     kl = np.repeat(gaussian_kl(mean, log_variance), 100, axis=0)
-    found = dimensions(of(np.zeros((100, 2)), 10), LATENT, kl)["kl"]
+    found = kl_figures(of(np.zeros((100, 2)), 10), kl)
     assert found["total"]["value"] == pytest.approx(expected)
     assert [d["value"] for d in found["by_dimension"]] == pytest.approx([0, expected])
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bydemo.core.errors import InputError
 from bydemo.evaluation.latent.dimensions import dimensions
@@ -29,14 +28,13 @@ PARTS = ("probes", "neighbours", "smoothness", "dimensions", "map")
 
 
 def analyse(
-    steps: LatentSteps, train: Sequence[int], judged: Sequence[int], *,
-    kl: NDArray[Any] | None = None, seed: int = 0, permutations: int = PERMUTATIONS,
-    progress: Progress | None = None,
+    steps: LatentSteps, train: Sequence[int], judged: Sequence[int], *, seed: int = 0,
+    permutations: int = PERMUTATIONS, progress: Progress | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:  # fmt: skip
     """The figures, and the map's points (a file of its own: `map_points`).
 
-    train, judged: episode indices, apart; kl (N, Z): nats of each step and unit, where the model
-    has any. Probes are fitted on `train`; all else looks at the judged episodes alone.
+    train, judged: episode indices, apart. Probes are fitted on `train`; all else looks at the
+    judged episodes alone.
     """
     both = set(train) & set(judged)
     if both:
@@ -61,8 +59,7 @@ def analyse(
     said(PARTS[2], 2, len(PARTS))
     out["smoothness"] = {n: smoothness(held_out, n, seed=seed) for n in steps.representations}
     said(PARTS[3], 3, len(PARTS))
-    rows = np.isin(steps.episode, np.asarray(judged, np.int64))
-    out["dimensions"] = dimensions(held_out, ours, None if kl is None else kl[rows], seed=seed)
+    out["dimensions"] = dimensions(held_out, ours, seed=seed)
     said(PARTS[4], 4, len(PARTS))
     found = embed(thin, ours, seed=seed)
     points = map_points(thin, found.pop("x"), found.pop("y"))

@@ -20,12 +20,9 @@ RESAMPLES = 200
 """Of the effective dimension, which needs every pair of units."""
 
 
-def dimensions(
-    steps: LatentSteps, representation: str, kl: NDArray[Any] | None = None, *, seed: int = 0
-) -> dict[str, Any]:
+def dimensions(steps: LatentSteps, representation: str, *, seed: int = 0) -> dict[str, Any]:
     """`size`; `active` units and the `threshold` of it; `variance` of each unit; `effective`
-    dimension: the participation ratio of the covariance's eigenvalues, (sum)^2 / sum of squares;
-    `kl`: each unit's mean [nats] and the `total`, of `kl` (N, Z), where the model has any."""
+    dimension: the participation ratio of the covariance's eigenvalues, (sum)^2 / sum of squares."""
     places = steps.representations[representation].astype(np.float64)
     add = steps.add
     centred = places - places.mean(axis=0)
@@ -38,7 +35,6 @@ def dimensions(
         "size": places.shape[1], "threshold": ACTIVE, "active": found["active"].to_json(),
         "variance": variance.tolist(),
         "effective": effective_dimension(steps, centred, seed=seed).to_json(),
-        "kl": None if kl is None else _kl(steps, kl, seed),
     }  # fmt: skip
 
 
@@ -75,7 +71,8 @@ def effective_dimension(steps: LatentSteps, centred: Floats, *, seed: int = 0) -
     return Interval(value=value, low=float(low), high=float(high))
 
 
-def _kl(steps: LatentSteps, kl: NDArray[Any], seed: int) -> dict[str, Any]:
+def kl_figures(steps: LatentSteps, kl: NDArray[Any], *, seed: int = 0) -> dict[str, Any]:
+    """`by_dimension`: each unit's mean divergence [nats], of (N, Z); their `total`."""
     add = steps.add
     sums = {"steps": add(np.ones(len(steps))), "kl": add(kl.astype(np.float64))}
 

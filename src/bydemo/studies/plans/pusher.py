@@ -163,7 +163,7 @@ def _trained(
         work=TrainAndJudge(
             recipe=recipe,
             changes={"data.episodes": size, **(changes or {}), **_shortened(options)},
-            judging=_judging(options),
+            judging=_judging(options, clips=2 if size == options.middle and not changes else 0),
         ),
         dataset=dataset,
         seeds=tuple(range(1, options.seeds + 1)),
@@ -171,12 +171,11 @@ def _trained(
 
 
 def _dagger(options: Config) -> Arm:
-    """A fifth of the episodes are the expert's own; the others are the learner's, corrected."""
-    first = max(1, options.few // 5)
-    each = max(1, (options.few - first) // 8)
+    """A tenth of the episodes are the expert's own; then the learner acts, one at a time."""
+    first = max(1, options.few // 10)
     settings = DaggerSettings(
-        episodes_first=first, rounds=(options.few - first) // each, episodes_a_round=each,
-        schedule="zero", first_seed=FIRST_SEED, warm_start=True,
+        episodes_first=first, rounds=options.few - first, episodes_a_round=1, schedule="zero",
+        first_seed=FIRST_SEED, effort=0.1,
     )  # fmt: skip
     return Arm(
         name=f"dagger-{options.few}",
@@ -199,10 +198,10 @@ def _curve(options: Config) -> Curve:
     return Curve(x_label="demonstrations", series=series)
 
 
-def _judging(options: Config) -> Judging:
+def _judging(options: Config, clips: int = 0) -> Judging:
     return Judging(
         tasks={LABEL: task_config("pusher")},
-        rollouts=Rollouts(n=options.rollouts, first_seed=0, references=(), clips=0),
+        rollouts=Rollouts(n=options.rollouts, first_seed=0, references=(), clips=clips),
     )
 
 
