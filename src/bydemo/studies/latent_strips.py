@@ -64,7 +64,7 @@ def write_sheets(run: Path, folder: str, material: Material, seed: int) -> list[
         ),
         (
             "interpolation", "Between two steps", _interpolations(material, pairs),
-            f"{WAYS} pairs of held-out steps, a row for each camera ({cameras}): the latents on the "
+            f"{WAYS} pairs of held-out steps, a row for each camera ({cameras}): latents on the "
             "straight line between them, decoded. Both ends are reconstructions too.",
         ),
         (

@@ -1,4 +1,6 @@
-"""The Jaco Play study: the reference's baseline and tuned policies, a blind one, and ours.
+"""The Jaco Play study: the reference's baseline and tuned policies, a blind one, and ours; and what
+is learned without actions, the reference's variational autoencoder and our forward model, with a
+policy on the latents of each.
 
 They ask for nothing that only this robot has, so they also run on other recordings with cameras.
 """
@@ -9,7 +11,14 @@ import dataclasses
 
 from bydemo.core.fields import Spec
 from bydemo.core.images import View
-from bydemo.models import behavior_cloning, keyframe_policy, proprioception
+from bydemo.models import (
+    behavior_cloning,
+    forward_model,
+    keyframe_policy,
+    latent_policy,
+    proprioception,
+)
+from bydemo.models import vae as variational
 from bydemo.studies.experiment import DataConfig, Experiment
 from bydemo.studies.views import all_cameras
 from bydemo.training.config import TrainingConfig
@@ -67,6 +76,57 @@ def ours(spec: Spec) -> Experiment:
     )  # fmt: skip
 
 
+def vae(spec: Spec) -> Experiment:
+    """The reference's self-supervised model: two grey cameras and 15 numbers, and no action."""
+    return Experiment(
+        model=variational.Config(),
+        data=DataConfig(view=all_cameras(spec, size=224, colour=False)),
+        training=TrainingConfig(
+            epochs=30, batch_size=128, learning_rate=1e-4, schedule="cosine", seed=1,
+            precision="bf16",
+        ),
+    )  # fmt: skip
+
+
+def vae_head(spec: Spec) -> Experiment:
+    """The reference's policy on its frozen autoencoder, which `vae` left in runs/vae."""
+    return Experiment(
+        model=latent_policy.Config(encoder="runs/vae"),
+        data=DataConfig(view=all_cameras(spec, size=224, colour=False)),
+        training=TrainingConfig(epochs=10, batch_size=64, learning_rate=1e-4, seed=1),
+    )
+
+
+def representation(spec: Spec) -> Experiment:
+    """Ours without actions: foresee from picture, prompt and arm what the arm will feel next."""
+    return Experiment(
+        model=forward_model.Config(
+            ignore=(*_rates(spec), *_orientations(spec)),
+            foresee=_configuration(spec),
+            still=tuple(name for name in spec.cameras if name == "front_cam"),
+        ),
+        data=DataConfig(view=all_cameras(spec, size=64, colour=True)),
+        training=TrainingConfig(
+            epochs=24, batch_size=64, learning_rate=2e-3, schedule="cosine", warmup=100,
+            optimiser="adamw", weight_decay=3e-2, clip=1.0, precision="bf16", ema=0.998,
+        ),
+    )  # fmt: skip
+
+
+def representation_head(spec: Spec) -> Experiment:
+    """A small policy on our frozen representation, which `representation` left in
+    runs/representation."""
+    return Experiment(
+        model=latent_policy.Config(encoder="runs/representation", proprioception=True,
+                                   representation={"name": "forward_model"}, dropout=0.1),
+        data=representation(spec).data,
+        training=TrainingConfig(
+            steps=1500, batch_size=128, learning_rate=1e-3, schedule="cosine", warmup=50,
+            optimiser="adamw", weight_decay=1e-3, clip=1.0,
+        ),
+    )  # fmt: skip
+
+
 def demo(spec: Spec) -> Experiment:
     """Ours, cut short: a few minutes on two cores for one skill with a few objects."""
     whole = ours(spec)
@@ -98,6 +158,18 @@ def _places(spec: Spec) -> tuple[str, ...]:
         for part in spec.observation[name].parts
         if part.unit == "m"
     )
+
+
+def _configuration(spec: Spec) -> tuple[str, ...]:
+    """The parts that say how the robot stands: neither rates nor quaternions, nor what is unused."""
+    left_out = (*_rates(spec), *_orientations(spec))
+    parts = (
+        (name, f"{name}.{part.name}")
+        for name in spec.vectors
+        for part in spec.observation[name].parts
+        if part.used and not part.classes
+    )
+    return tuple(full for name, full in parts if name not in left_out and full not in left_out)
 
 
 def _limit(spec: Spec) -> float:
