@@ -8,7 +8,7 @@ from tests.evaluation import line_task, point_task
 
 from bydemo.core.errors import InputError, MismatchError, SimulationError, UnknownNameError
 from bydemo.core.results import write_json
-from bydemo.evaluation.actors import ExpertActor, StillActor
+from bydemo.evaluation.actors import ExpertActor, RandomActor, StillActor
 from bydemo.evaluation.closed_loop import compare, evaluate, task_config
 from bydemo.evaluation.teaching import as_factory
 
@@ -220,3 +220,16 @@ def test_the_lowest_and_the_median_returns_are_filmed_where_no_camera_is(tmp_pat
     assert blind["clips"] == []
     assert blind["notes"] == ["no clips: the task cannot draw itself"]
     assert list((tmp_path / "clips").iterdir()) == []
+
+
+def test_a_task_without_an_expert_takes_the_one_that_is_named():
+    reacher = task_config("gym", {"environment": "Reacher-v5", "max_steps": 10})
+    alone = evaluate(reacher, StillActor(), seeds=range(2), workers=0, references=None)
+    assert alone["score"] is None
+    assert "there is no expert for Reacher-v5" in alone["notes"][0]
+    beside = evaluate(reacher, StillActor(), seeds=range(2), workers=0, references=None,
+                      expert=RandomActor())  # fmt: skip
+    assert beside["notes"] == []
+    assert beside["score"]["value"] == 0.0  # it does nothing, which is what 0 means
+    random = beside["references"]["random"]["episodes"]
+    assert beside["references"]["expert"]["episodes"] == random

@@ -166,7 +166,8 @@ class Batches:
             return self._proprioception[steps]
         past = steps[:, None] - np.arange(self.config.history)[::-1]
         past = np.maximum(past, self._start[rows][:, None])
-        return self._proprioception[past].reshape(len(rows), -1)
+        history: NDArray[np.float32] = self._proprioception[past].reshape(len(rows), -1)
+        return history
 
     def _keyframe_in_pictures(self, steps: Rows, keyframe: Rows) -> NumpyBatch:
         """Where the tool's tip at the keyframe appears in each camera of the view; nothing where no

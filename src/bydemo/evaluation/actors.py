@@ -90,8 +90,9 @@ class SavedPolicy:
         return agent if self.execute == 1 else RecedingHorizon(agent, self.execute)
 
 
+EXPERT, STILL = "expert", "still"
 REFERENCES: dict[str, ActorFactory] = {
-    "expert": ExpertActor(), "random": RandomActor(), "still": StillActor(),
+    EXPERT: ExpertActor(), "random": RandomActor(), STILL: StillActor(),
 }  # fmt: skip
 """Actors that a policy's success rate is shown beside."""
 
@@ -117,9 +118,13 @@ def expert_dice(seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, _EXPERT_STREAM])
 
 
-def reference_actors(names: Iterable[str]) -> dict[str, ActorFactory]:
-    """Those of `REFERENCES` with these names; InputError for any other name."""
-    chosen = {name: REFERENCES.get(name) for name in names}
+def reference_actors(
+    names: Iterable[str], expert: ActorFactory | None = None
+) -> dict[str, ActorFactory]:
+    """Those of `REFERENCES` with these names, with `expert` in place of the task's own;
+    InputError for any other name."""
+    known = REFERENCES if expert is None else {**REFERENCES, EXPERT: expert}
+    chosen = {name: known.get(name) for name in names}
     for name, actor in chosen.items():
         if actor is None:
             raise InputError(f"'{name}' is none of {', '.join(REFERENCES)}", field="references")

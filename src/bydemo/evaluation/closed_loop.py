@@ -13,7 +13,7 @@ from typing import Any
 
 from bydemo.core.config import from_plain, load_leaf, to_plain
 from bydemo.core.errors import ExpertError, InputError, MismatchError, SimulationError
-from bydemo.evaluation.actors import ActorFactory, reference_actors
+from bydemo.evaluation.actors import EXPERT, STILL, ActorFactory, reference_actors
 from bydemo.evaluation.filming import Film
 from bydemo.evaluation.interval import Difference, paired_rates, wilson
 from bydemo.evaluation.returns import difference_json, return_gap, return_summary, score
@@ -22,7 +22,6 @@ from bydemo.evaluation.worker_process import TaskConfig, task_name
 from bydemo.evaluation.workers import EpisodePool
 
 TASKS = "bydemo.sim.tasks"
-EXPERT, STILL = "expert", "still"
 USUAL_REFERENCES: Mapping[str, tuple[str, ...]] = {
     "success": (EXPERT, "random"), "return": (EXPERT, STILL, "random"),
 }  # fmt: skip
@@ -44,14 +43,15 @@ def evaluate(
     task: TaskConfig, actor: ActorFactory, *, seeds: Sequence[int], workers: int = 2,
     references: Iterable[str] | None = (), clips: int = 0, run: Path | None = None, label: str = "",
     progress: Progress | None = None, limit: float | None = None,
+    expert: ActorFactory | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """The plain `rollouts` entry of a run's results.
 
     references: names of `REFERENCES` that act on the same seeds, each with its paired differences;
     None takes the usual ones. clips: how many successes and how many failures to film into
     `run/clips`, the first by seed; of a task judged by return, how many of the lowest and of the
-    median returns. limit: seconds an episode may take. Raises SimulationError if every episode
-    crashed.
+    median returns. limit: seconds an episode may take. expert: the reference of that name, unless
+    it is the task's own. Raises SimulationError if every episode crashed.
     """
     reference_actors(references or ())  # a wrong name, before anything is played
     if not len(seeds) or len(set(seeds)) != len(seeds):
@@ -67,7 +67,10 @@ def evaluate(
              **summary(results)}  # fmt: skip
     entry["clips"] = film.paths
     names = USUAL_REFERENCES[facts.judged_by] if references is None else tuple(references)
-    others, notes = _references(undrawn(task), names, seeds, workers, limit, progress)
+    # The task's own expert looks at no pictures; another one may.
+    stage = undrawn(task) if expert is None else task
+    actors = reference_actors(names, expert)
+    others, notes = _references(stage, actors, seeds, workers, limit, progress)
     entry["references"] = {name: _beside(results, entry, theirs)
                            for name, theirs in others.items()}  # fmt: skip
     played = {name: entry["references"][name]["episodes"] for name in others}
@@ -80,14 +83,13 @@ def evaluate(
 
 
 def _references(
-    task: TaskConfig, names: Iterable[str], seeds: Sequence[int], workers: int,
+    task: TaskConfig, actors: Mapping[str, ActorFactory], seeds: Sequence[int], workers: int,
     limit: float | None, progress: Progress | None,
 ) -> tuple[dict[str, list[Rollout]], list[str]]:  # fmt: skip
-    """What each reference did, in the order of `names`, and why one was left out.
+    """What each reference did, in the order of `actors`, and why one was left out.
 
     The expert acts last: a task that has none ends the pool.
     """
-    actors = reference_actors(names)
     played: dict[str, list[Rollout]] = {}
     notes = []
     if actors:

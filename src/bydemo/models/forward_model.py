@@ -6,15 +6,17 @@ knows most of what is to be done:
 - in each picture a map, whose query comes from the instruction, says where the hand will next stop
   (seen through the camera's calibration; without one the maps learn from the forecasts alone);
 - from these places come the way to that stop, and the ways of the next few steps.
-The latent is what these forecasts are read from by linear layers, with the way to the stop itself.
 
-It is no reconstruction: what does not matter for what happens next is left out.
+The latent is the way to the stop, the foreseen parts as they are now, and what else a linear layer
+needs to tell the next steps from it. Nothing is reconstructed: what does not matter for what
+happens next is left out.
 
 Shape letters as in `models/base.py`; F foreseen components.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -36,36 +38,55 @@ SHARP = 0.1
 class Config(RepresentationConfig):
     """A forward model; every part can be left out for an ablation.
 
-    latent: its size Z, the way to the stop included. width: channels of the convolutions. hidden:
-    units of the linear layers. embedding: width of the prompt's. later: weight of the forecasts of
-    the next steps; keyframe: of the next stop; place: of the maps. foresee: the fields, or
-    `field.part`s, that are foreseen, all when empty. still: cameras that don't move. ignore: fields
-    or parts that the model does not look at. use_prompt: False hides the instruction. relative:
-    the foreseen parts enter only as the way left. In training only: jitter, patches, shift and
-    dropout, as in `models/keyframe_policy.py`.
+    latent: its size Z. later: distances [steps] of the forecasts. later_weight: of their loss;
+    keyframe_weight: of the forecasts of the next stop; place_weight: of the maps. foresee: the
+    fields, or `field.part`s, that are foreseen, all when empty. relative: those among them that
+    enter only as the way left, so that the place does not tell which demonstration this is.
+    still: cameras that don't move. ignore: fields or parts that the model does not look at.
+    use_prompt: False hides the instruction. width: channels of the convolutions. hidden: units of
+    the linear layers. embedding: width of the prompt's. In training only: jitter, the largest
+    relative change of brightness and of each colour channel; patches, random rectangles a picture;
+    shift, the furthest that pictures are moved [pixels]; dropout, the share of hidden units and of
+    the convolutions' channels that is dropped.
     """
 
     latent: int = 128
-    width: int = 32
-    hidden: int = 256
-    embedding: int = 64
     later: tuple[int, ...] = (1, 2, 4, 8)
     later_weight: float = 1.0
     keyframe_weight: float = 1.0
     place_weight: float = 0.5
     foresee: tuple[str, ...] = ()
+    relative: tuple[str, ...] = ()
     still: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     use_prompt: bool = True
-    relative: bool = True
+    width: int = 32
+    hidden: int = 256
+    embedding: int = 64
     jitter: float = 0.25
     patches: int = 3
     shift: int = 3
     dropout: float = 0.1
 
+    @property
+    def keyframes(self) -> bool:
+        """The next stop is foreseen too."""
+        return True
+
     def build(self, shapes: Shapes) -> ForwardModel:
         """A freshly initialised model."""
         return ForwardModel(self, shapes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """What is foreseen: one map a camera, log weights (B, H, W); the first and the refined way
+    (B, F) from here to the next stop, encoded; and the latent (B, Z)."""
+
+    maps: list[Tensor]
+    first: Tensor
+    refined: Tensor
+    latent: Tensor
 
 
 class ForwardModel(Representation):
@@ -80,14 +101,17 @@ class ForwardModel(Representation):
         names, cameras = shapes.proprioception, shapes.view.cameras
         if not cameras:
             raise InputError("this model needs at least one camera", field="view.cameras")
-        self.config, self.shapes = config, shapes
+        if not config.later:
+            raise InputError("names no distance, so there is nothing to foresee", field="later")
+        self.config, self.shapes, self.latent_size = config, shapes, config.latent
         body = len(names)
         now = names[-(body // shapes.history) :]
         ahead = torch.nonzero(component_mask(now, config.foresee or now))[:, 0]
-        hidden = component_mask(names, config.ignore)
-        if config.relative:
-            hidden = hidden.maximum(component_mask(names, config.foresee))
-        self.latent_size = config.latent
+        hidden = component_mask(names, (*config.ignore, *config.relative))
+        looked, foreseen = 3 * len(cameras), len(ahead)
+        if config.latent <= 2 * foreseen:
+            raise InputError(f"is {config.latent}, expected more than {2 * foreseen}: the foreseen "
+                             "components, and their ways", field="latent")  # fmt: skip
         self.register_buffer("seen", 1 - hidden, persistent=False)
         self.register_buffer("ahead", ahead, persistent=False)
         self.register_buffer("present", ahead + body - len(now), persistent=False)
@@ -98,30 +122,28 @@ class ForwardModel(Representation):
             PromptedMap(config.width, config.embedding + body) for _ in cameras
         )
         self.still = [i for i, name in enumerate(cameras) if name in config.still]
-        looked, foreseen = 3 * len(cameras), len(ahead)
-        self.first = self._mlp(3 * len(self.still) + body, foreseen)
-        self.refine = self._mlp(looked + foreseen + body, foreseen)
-        self.trunk = nn.Sequential(
-            *self._layers(looked + foreseen + body + config.embedding, config.hidden),
-            *self._layers(config.hidden, config.hidden),
-            nn.Linear(config.hidden, config.latent - foreseen),
-        )
+        half = config.hidden // 2
+        self.first = self._layers(3 * len(self.still) + body, half, foreseen)
+        self.refine = self._layers(looked + foreseen + body, half, foreseen)
+        self.rest = self._layers(looked + foreseen + body + config.embedding, config.hidden,
+                                 config.hidden, config.latent - 2 * foreseen)  # fmt: skip
         self.steps = nn.Linear(config.latent, len(config.later) * foreseen)
 
-    def _layers(self, inside: int, outside: int) -> tuple[nn.Module, ...]:
-        return nn.Linear(inside, outside), nn.ReLU(), nn.Dropout(self.config.dropout)
-
-    def _mlp(self, inside: int, outside: int) -> nn.Sequential:
-        half = self.config.hidden // 2
-        return nn.Sequential(*self._layers(inside, half), nn.Linear(half, outside))
+    def _layers(self, inside: int, *widths: int) -> nn.Sequential:
+        """Linear layers, all but the last with ReLU and dropout."""
+        layers: list[nn.Module] = []
+        for before, after in zip((inside, *widths), widths, strict=False):
+            layers += [nn.Linear(before, after), nn.ReLU(), nn.Dropout(self.config.dropout)]
+        return nn.Sequential(*layers[:-2])
 
     def encode(self, batch: Batch) -> Tensor:
-        return self._look(batch)[0]
+        """The latent: the way to the next stop, the foreseen parts now, and the rest."""
+        return self.foresee(batch).latent
 
-    def _look(self, batch: Batch):
-        config = self.config
+    def foresee(self, batch: Batch) -> Forecast:
+        """What is foreseen of each sample."""
         body = batch["proprioception"] * self.seen
-        words = self.prompt(batch["prompt"] * int(config.use_prompt))
+        words = self.prompt(batch["prompt"] * int(self.config.use_prompt))
         query = torch.cat([words, body], dim=-1)
         pictures = batch["image"].chunk(len(self.eyes), dim=-1)
         maps = [
@@ -135,34 +157,55 @@ class ForwardModel(Representation):
             place = self.first(torch.cat([*(looked[i] for i in self.still), body], dim=-1))
             first = place - present
             refined = first + self.refine(torch.cat([*looked, first, body], dim=-1))
-        rest = self.trunk(torch.cat([*looked, refined, body, words], dim=-1)).float()
-        return torch.cat([refined, rest], dim=-1), maps, first, refined
+        rest = self.rest(torch.cat([*looked, refined, body, words], dim=-1)).float()
+        latent = torch.cat([refined, present, rest], dim=-1)
+        return Forecast(maps=maps, first=first, refined=refined, latent=latent)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Losses:
+        """Parts: `later` and `keyframe`, sums of smooth L1 over components (and distances) in
+        encoded units, unweighted; `place`, the maps' cross entropy [nats] where the stop shows."""
         config = self.config
         if self.training:
             batch = varied(
                 batch, generator, jitter=config.jitter, patches=config.patches, shift=config.shift
             )
-        latent, maps, first, refined = self._look(batch)
-        present, count = batch["proprioception"][:, self.present], len(latent)
-        told = self.steps(latent).view(count, len(config.later), -1)
+        told = self.foresee(batch)
+        count, present = len(told.latent), batch["proprioception"][:, self.present]
+        steps = self.steps(told.latent).float().view(count, len(config.later), -1)
         ways = batch["later_proprioception"][..., self.ahead] - present[:, None]
-        missed = functional.smooth_l1_loss(told, ways, reduction="sum", beta=SHARP)
-        total, parts = config.later_weight * missed, {"later": (missed.detach(), count)}
-        if "keyframe" in batch:
-            way = batch["keyframe"][:, self.ahead] - present
-            missed = sum(
-                functional.smooth_l1_loss(x, way, reduction="sum", beta=SHARP)
-                for x in (first, refined)
-            )
-            total = total + config.keyframe_weight * missed
-            parts["keyframe"] = (missed.detach(), count)
-        if config.place_weight > 0 and "keyframe_place" in batch:
+        stop = batch["keyframe"][:, self.ahead] - present
+        later = _missed([steps], ways)
+        keyframe = _missed([told.first, told.refined], stop)
+        total = config.later_weight * later + config.keyframe_weight * keyframe
+        parts = {"later": (later.detach(), count), "keyframe": (keyframe.detach(), count)}
+        if "keyframe_place" in batch:
             visible, place = batch["keyframe_visible"], batch["keyframe_place"]
-            lost = sum(
-                (place_loss(lit, place[:, i]) * visible[:, i]).sum() for i, lit in enumerate(maps)
-            )
+            lost = torch.stack(
+                [
+                    (place_loss(lit, place[:, i]) * visible[:, i]).sum()
+                    for i, lit in enumerate(told.maps)
+                ]
+            ).sum()
             total = total + config.place_weight * lost
             parts["place"] = (lost.detach(), int(visible.sum()))
         return Losses(total=total, count=count, parts=parts)
+
+    def diagnostics(self, batch: Batch) -> dict[str, Tensor]:
+        """How far the forecasts are off, in encoded units: `later` (B, J, F) and `keyframe`
+        (B, F); and beside them how far they would be if the robot stood still."""
+        told, present = self.foresee(batch), batch["proprioception"][:, self.present]
+        ways = batch["later_proprioception"][..., self.ahead] - present[:, None]
+        stop = batch["keyframe"][:, self.ahead] - present
+        steps = self.steps(told.latent).view(ways.shape)
+        return {
+            "later": (steps - ways).abs(),
+            "later_standing_still": ways.abs(),
+            "keyframe": (told.refined - stop).abs(),
+            "keyframe_standing_still": stop.abs(),
+        }
+
+
+def _missed(told: Iterable[Tensor], truth: Tensor) -> Tensor:
+    """The forecasts' smooth L1 distance from the truth, summed over everything."""
+    each = [functional.smooth_l1_loss(t, truth, reduction="sum", beta=SHARP) for t in told]
+    return torch.stack(each).sum()

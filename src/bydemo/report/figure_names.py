@@ -20,7 +20,12 @@ from bydemo.report.svg import (
 )
 
 _ROLLOUTS = {"rate": "success rate", "steps": "episode length"}
-_TRAINING = {"loss": "validation loss", "epochs": "epochs trained", "steps": "optimiser steps"}
+_TRAINING = {
+    "loss": "validation loss",
+    "training_loss": "training loss",
+    "epochs": "epochs trained",
+    "steps": "optimiser steps",
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from bydemo.report.latent_words import (
     LINEAR,
     NEAREST,
     OTHER,
-    probe_text,
+    probe_clauses,
     targets_of,
 )
 from bydemo.report.page import Cell, Section, folded, heading, paragraph, row_of, table
@@ -29,6 +29,8 @@ PROBES = {
     LINEAR: "By a linear map (ridge and logistic regression)",
     NEAREST: "By the nearest neighbours",
 }
+SECOND = {"number": "rmse", "label": "accuracy"}
+OTHER_FIGURES = "root mean square errors and accuracies"
 FIGURES = {"r2": "R²", "rmse": "RMSE", "accuracy": "accuracy", "macro_f1": "macro F1"}
 SCOPES = {"other_episodes": "other episodes only", "any_episode": "own episode allowed"}
 
@@ -61,25 +63,26 @@ def _probes(latent: Mapping[str, Any]) -> Section | None:
     lead += (
         ", beside representations that took no learning. What a rival consists of is no contest."
     )
-    body = [paragraph(probe_text(latent))]
+    said = [element("li", text) for text in probe_clauses(latent)]
+    body = [element("ul", *said), heading(PROBES[LINEAR]),
+            _probe_tables(latent, targets, LINEAR, HEADLINE)]  # fmt: skip
+    body.append(folded(PROBES[NEAREST], _probe_tables(latent, targets, NEAREST, HEADLINE)))
     for kind, title in PROBES.items():
-        inside = _probe_tables(latent, targets, kind)
-        body.append(heading(title) + inside if kind == LINEAR else folded(title, inside))
+        body.append(folded(f"{title}: {OTHER_FIGURES}",
+                           _probe_tables(latent, targets, kind, SECOND)))  # fmt: skip
     return Section(title="What can be read off it", lead=lead, body=Markup("").join(body))
 
 
 def _probe_tables(
-    latent: Mapping[str, Any], targets: Sequence[Mapping[str, Any]], kind: str
-) -> Markup:
-    """A table for numbers and one for labels, rows by target and figure."""
+    latent: Mapping[str, Any], targets: Sequence[Mapping[str, Any]], kind: str,
+    keys: Mapping[str, str],
+) -> Markup:  # fmt: skip
+    """A table for numbers and one for labels, rows by target; `keys`: the figure of each."""
     out = Markup("")
-    for sort, named in (("number", "Numbers"), ("label", "Labels")):
-        rows = []
-        for target in (t for t in targets if t.get("kind") == sort):
-            keys = ("r2", "rmse") if sort == "number" else ("macro_f1", "accuracy")
-            rows += [_probe_row(latent, target, kind, key) for key in keys]
+    for sort, key in keys.items():
+        rows = [_probe_row(latent, t, kind, key) for t in targets if t.get("kind") == sort]
         if rows:
-            out += table([named, "constant", *map(sentence, _names(latent))], rows)
+            out += table([FIGURES[key], "constant", *map(sentence, _names(latent))], rows)
     return out
 
 
@@ -87,9 +90,9 @@ def _probe_row(
     latent: Mapping[str, Any], target: Mapping[str, Any], kind: str, key: str
 ) -> list[Cell]:
     name = sentence(spoken(str(target["target"])))
-    unit = f" [{target['unit']}]" if key == "rmse" and target.get("unit") else ""
-    head: Cell = element("span", name) + element("span", FIGURES[key] + unit, class_="range")
-    row = [head, _cell(nested(target, CONSTANT, key), key)]
+    unit = str(target.get("unit", "")) if key == "rmse" else ""
+    head = element("span", name) + element("span", unit, class_="range")
+    row: list[Cell] = [head, _cell(nested(target, CONSTANT, key), key)]
     for who in _names(latent):
         cell = _cell(nested(target, "representations", who, kind, key), key)
         if who in target.get("held_by", []):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bydemo.report.reading import Run, nested
-from bydemo.report.svg import is_number, percent, spoken
+from bydemo.report.svg import is_number, listed, percent, spoken
 
 HEADLINE = {"label": "macro_f1", "number": "r2"}
 """The figure that is spoken of, by the kind of target."""
@@ -17,12 +17,17 @@ RAN_OUT = (
 )
 
 
-def latent_paragraphs(run: Run) -> list[str]:
-    """The headline about a representation and the paragraphs under it; nothing without figures."""
+def latent_paragraphs(run: Run, *, named: bool = False) -> list[str]:
+    """The headline about a representation and the paragraphs under it; nothing without figures.
+
+    named: of several runs, each begins with its name, and only what is about it is said.
+    """
     latent = run.block("latent")
     if not latent:
         return []
     said = [convergence_text(nested(latent, "convergence")), probe_text(latent)]
+    if named:
+        return [f"{run.name}: {' '.join(text for text in said if text)}"]
     said += [_neighbour_text(latent), CAUTION]
     return [text for text in said if text]
 
@@ -59,20 +64,36 @@ def convergence_text(block: Mapping[str, Any]) -> str:
 
 
 def probe_text(latent: Mapping[str, Any]) -> str:
-    """Against each rival: what a linear probe reads off it better, worse, or cannot be told."""
-    words = {"better": "better", "worse": "worse", "unclear": "not to be told from it"}
+    """How many things a linear probe reads off it better, worse, or not to be told, by rival."""
+    said = []
+    for rival in _rivals(latent):
+        found = [outcome for _, outcome in outcomes_against(latent, rival)]
+        if found:
+            better, worse = found.count("better"), found.count("worse")
+            left = len(found) - better - worse
+            parts = [f"{better} better than off the {rival}", f"{worse} worse"]
+            parts += [f"{left} not to be told apart"] if left else []
+            said.append(f"{listed(parts)} (of {len(found)})")
+    if not said:
+        return ""
+    return f"Of what is known of a step, a linear probe reads off the latent {'; '.join(said)}."
+
+
+def probe_clauses(latent: Mapping[str, Any]) -> list[str]:
+    """A sentence a rival that names what a linear probe reads off the latent better or worse."""
+    words = {"better": "better for", "worse": "worse for", "unclear": "not to be told for"}
     said = []
     for rival in [CONSTANT, *_rivals(latent)]:
         outcomes = dict(outcomes_against(latent, rival))
         clauses = [
-            f"{words[kind]} for {listed([n for n, o in outcomes.items() if o == kind])}"
+            f"{words[kind]} {listed([n for n, o in outcomes.items() if o == kind])}"
             for kind in words
             if kind in outcomes.values()
         ]
         if clauses:
             named = "a constant answer" if rival == CONSTANT else f"the {rival}"
-            said.append(f"against {named} it is {', '.join(clauses)}")
-    return f"Read off linearly, {'; '.join(said)}." if said else ""
+            said.append(f"Against {named}: {'; '.join(clauses)}.")
+    return said
 
 
 def outcomes_against(latent: Mapping[str, Any], rival: str) -> Iterator[tuple[str, str]]:
@@ -129,10 +150,3 @@ def part_name(name: str) -> str:
     """A part of the loss in words."""
     known = {"loss": "total loss", "kl": "KL"}
     return known.get(name, spoken(name))
-
-
-def listed(parts: Sequence[str]) -> str:
-    """`a, b and c`."""
-    if len(parts) < 2:
-        return "".join(parts)
-    return f"{', '.join(parts[:-1])} and {parts[-1]}"

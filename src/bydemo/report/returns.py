@@ -11,7 +11,7 @@ from bydemo.report.strips import Strip
 from bydemo.report.svg import PERCENT, Number, figure, is_number, rounded, sentence, spoken
 
 ACTORS = {
-    "expert": "the scripted expert", "random": "random actions", "still": "doing nothing",
+    "expert": "the expert", "random": "random actions", "still": "doing nothing",
 }  # fmt: skip
 """Reference actors in words."""
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bydemo.report.dagger_section import dagger_section
+from bydemo.report.latent_sections import latent_sections
 from bydemo.report.measures import measures_in
 from bydemo.report.offline_sections import offline_sections
 from bydemo.report.page import Home, Section, Tile, render_page, write_page
@@ -45,6 +46,7 @@ def report_html(
         *offline_sections(runs),
         slices_section(runs),
         dagger_section(runs),
+        *latent_sections(runs),
         training_section(runs),
         curves_section(runs),
         reproduction_section(runs),

@@ -85,6 +85,13 @@ def spoken(name: str) -> str:
     return name.replace("_", " ")
 
 
+def listed(parts: Sequence[str]) -> str:
+    """`a, b and c`."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
 def short(value: float, step: float) -> str:
     """An axis label: as many decimals as neighbours `step` apart need to differ."""
     if value != 0 and (abs(value) >= 1e5 or step < 1e-4):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bydemo.report.latent_words import latent_paragraphs
 from bydemo.report.measures import measures_in
 from bydemo.report.rates import difference_text, rate_text
 from bydemo.report.reading import POLICY, Run, nested
@@ -23,7 +24,7 @@ from bydemo.report.returns import (
     worst_text,
 )
 from bydemo.report.standing import main_split, outcome_of, standing
-from bydemo.report.svg import is_number, spoken
+from bydemo.report.svg import is_number, listed, spoken
 
 Comparisons = Sequence[Mapping[str, Any]]
 """The first run against each other one, in order: {"rollouts": {label: difference},
@@ -43,10 +44,12 @@ def verdict_of(runs: Sequence[Run], comparisons: Comparisons = ()) -> list[str]:
         rates = [_closed_loop(run, run.name) for run in runs]
         offline = [_offline(run, run.name) for run in runs]
         found = [text for text in (*said, *rates, *offline) if text]
+    acts = bool(found)
+    found += [text for run in runs for text in latent_paragraphs(run, named=len(runs) > 1)]
     if not found:
         return ["Not judged yet: neither offline figures nor rollouts exist, so nothing can be "
                 "said about what was learned."]  # fmt: skip
-    if not any(run.tasks for run in runs):
+    if acts and not any(run.tasks for run in runs):
         found.append("Nothing has been rolled out in closed loop: good predictions do not yet "
                      "mean that the robot reaches its goal.")  # fmt: skip
     if any(main_split(run) for run in runs):
@@ -165,10 +168,3 @@ def _offline(run: Run, name: str = "") -> str:
     episodes = run.block("offline", split).get("episodes")
     size = f" of the {split} split (n = {episodes})" if episodes else f" of the {split} split"
     return f"On the episodes{size} {name or 'the policy'} {'; it '.join(clauses)}."
-
-
-def listed(parts: Sequence[str]) -> str:
-    """`a, b and c`."""
-    if len(parts) < 2:
-        return "".join(parts)
-    return f"{', '.join(parts[:-1])} and {parts[-1]}"

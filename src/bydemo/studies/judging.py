@@ -15,8 +15,9 @@ from bydemo.core.errors import InputError, MismatchError
 from bydemo.core.pusher import ENVIRONMENT as PUSHER
 from bydemo.core.results import versions, write_json
 from bydemo.data.source import Dataset
-from bydemo.evaluation.actors import SavedPolicy, reference_actors
+from bydemo.evaluation.actors import ActorFactory, SavedPolicy, reference_actors
 from bydemo.evaluation.agent_predictions import agent_predictions
+from bydemo.evaluation.callables import as_factory
 from bydemo.evaluation.closed_loop import evaluate, task_config, undrawn
 from bydemo.evaluation.offline import POLICY, JudgedSplit, export_split, judge
 from bydemo.evaluation.predictions import Predictions, read_export
@@ -47,7 +48,8 @@ class Rollouts:
     execute: steps of each predicted chunk carried out before looking again; ensemble_decay:
     average what recent chunks say instead; references: actors on the same seeds, None for the
     usual ones of the task; clips: how many successes and how many failures of each task are filmed,
-    of one judged by return how many of the lowest and of the median returns.
+    of one judged by return how many of the lowest and of the median returns; expert: who that
+    reference is, as `record --expert` names it, unless the task has its own.
     """
 
     n: int
@@ -57,6 +59,12 @@ class Rollouts:
     clips: int = 3
     execute: int = 1
     ensemble_decay: float | None = None
+    expert: str | None = None
+
+    @property
+    def own_expert(self) -> ActorFactory | None:
+        """The expert that is named; an InputError says what is wrong with it."""
+        return None if self.expert is None else as_factory(self.expert)
 
 
 def judge_offline(
@@ -103,7 +111,7 @@ def check_closed_loop(run: Path, tasks: Mapping[str, TaskConfig], how: Rollouts)
     """Raise all that `judge_closed_loop` could refuse, before anything is judged: seeds that were
     demonstrated, an unknown reference, a task of other fields than the policy's."""
     _refuse_recorded_seeds(open_run(run)[1], how)
-    reference_actors(how.references or ())
+    reference_actors(how.references or (), how.own_expert)
     for config in tasks.values():
         task = undrawn(config).build()
         try:
@@ -126,6 +134,7 @@ def judge_closed_loop(
         rollouts[label] = evaluate(
             task, actor, seeds=range(how.first_seed, how.first_seed + how.n), workers=how.workers,
             references=how.references, clips=how.clips, run=run, label=label, progress=tell,
+            expert=how.own_expert,
         )  # fmt: skip
         results = _save(run, results, rollouts=rollouts)
     return results

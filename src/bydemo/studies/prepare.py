@@ -50,8 +50,8 @@ def prepare(
     trained with is taken over: its vocabulary, and its scaling of the proprioception.
     """
     episodes = training_episodes(config, dataset)
-    alone = isinstance(model, RepresentationConfig)
-    codec = fit_codec(config, dataset, episodes, actions=not alone)
+    alone = model if isinstance(model, RepresentationConfig) else None
+    codec = fit_codec(config, dataset, episodes, actions=alone is None)
     vocabulary = Vocabulary.of(dataset.episodes[i].instruction for i in episodes)
     if encoder is not None:
         codec = replace(codec, proprioception=encoder.codec.proprioception)
@@ -61,9 +61,9 @@ def prepare(
         chunk=config.chunk,
         target_offset=config.target_offset,
         history=config.history,
-        keyframes=model.keyframes if alone else config.keyframes,
-        later=model.later if alone else (),
-        actions=not alone,
+        keyframes=alone.keyframes if alone else config.keyframes,
+        later=alone.later if alone else (),
+        actions=alone is None,
     )
     return Prepared(
         codec=codec,

@@ -59,6 +59,7 @@ def test_units_that_vary_are_active_and_those_of_full_rank_count():
     found = dimensions(of(places, 40), LATENT)
     assert found["active"] == {"value": 6.0, "low": 6.0, "high": 6.0}
     assert found["effective"]["value"] == pytest.approx(6, abs=0.2)
+    assert found["effective"]["low"] < found["effective"]["value"] < found["effective"]["high"]
     # One direction in ten units is one dimension, whatever the units' variances say.
     line = generator.normal(size=(40 * 25, 1)) @ np.ones((1, 10))
     assert dimensions(of(line, 40), LATENT)["effective"]["value"] == pytest.approx(1)

@@ -30,6 +30,8 @@ class Arguments:
     workers: processes that play at the same time; the result does not depend on them.
     references: other actors on the same seeds: expert, random, still; "usual" is expert and random,
     and still where the return counts, whose score lies between doing nothing and the expert.
+    expert: who that reference is, where the task has no expert of its own: "module:attribute" of a
+    function or an actor, or a run folder.
     clips: successes, and as many failures, to film of each skill; where the return counts, as many
     of the lowest and of the median ones.
     execute: steps of each predicted chunk to carry out before looking again [steps].
@@ -45,6 +47,7 @@ class Arguments:
     first_seed: int = 1_000_000
     workers: int = field(default_factory=cores)
     references: tuple[str, ...] = (USUAL,)
+    expert: str | None = None
     clips: int = 3
     execute: int = 1
     ensemble_decay: float | None = None
@@ -68,6 +71,7 @@ def run(words: Sequence[str]) -> int:
         n=given.rollouts, first_seed=given.first_seed, workers=given.workers,
         references=None if given.references == (USUAL,) else given.references,
         clips=given.clips, execute=given.execute, ensemble_decay=given.ensemble_decay,
+        expert=given.expert,
     )  # fmt: skip
     chosen = _tasks(given) if given.rollouts > 0 else {}
     if chosen:

@@ -24,6 +24,8 @@ from bydemo.evaluation.latent.smoothness import smoothness
 from bydemo.evaluation.latent.steps import LatentSteps
 
 Progress = Callable[[str, int, int], None]
+FEW = 3
+"""Components of numbers that colour the map."""
 PARTS = ("probes", "neighbours", "smoothness", "dimensions", "map")
 
 
@@ -89,10 +91,12 @@ def neighbour_block(
 
 
 def map_points(steps: LatentSteps, x: list[float], y: list[float]) -> dict[str, Any]:
-    """The map's coordinates with the episode, step and every target of each point; numbers of
-    several components by their length beside the components."""
+    """The map's coordinates with the episode, step and targets of each point: labels, and numbers
+    of few components, component by component."""
     targets = []
-    for target in (t for t in steps.targets if t.rows is None):
+    for target in steps.targets:
+        if target.rows is not None or (not target.is_label and target.values.shape[1] > FEW):
+            continue
         if target.is_label:
             values: Any = target.values.astype(np.int64).tolist()
         else:

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from bydemo.evaluation.episode_sums import Floats, Sums
-from bydemo.evaluation.interval import Interval, bootstrap, resample_counts
+from bydemo.evaluation.interval import Interval, bootstrap
 from bydemo.evaluation.latent.steps import LatentSteps
 
 ACTIVE = 0.01
@@ -16,8 +17,6 @@ ACTIVE = 0.01
 
 The rule belongs to latents whose prior has unit variance; for others the count depends on their
 scale."""
-RESAMPLES = 200
-"""Of the effective dimension, which needs every pair of units."""
 
 
 def dimensions(steps: LatentSteps, representation: str, *, seed: int = 0) -> dict[str, Any]:
@@ -34,7 +33,7 @@ def dimensions(steps: LatentSteps, representation: str, *, seed: int = 0) -> dic
     return {
         "size": places.shape[1], "threshold": ACTIVE, "active": found["active"].to_json(),
         "variance": variance.tolist(),
-        "effective": effective_dimension(steps, centred, seed=seed).to_json(),
+        "effective": effective_dimension(steps, centred).to_json(),
     }  # fmt: skip
 
 
@@ -45,30 +44,35 @@ def gaussian_kl(mean: NDArray[Any], log_variance: NDArray[Any]) -> Floats:
     return out
 
 
-def effective_dimension(steps: LatentSteps, centred: Floats, *, seed: int = 0) -> Interval:
-    """(sum of variances)^2 over the sum of all squared covariances, with its interval."""
-    width = centred.shape[1]
-    moments = np.zeros((steps.episodes, width, width))
-    for episode in range(steps.episodes):
+def effective_dimension(steps: LatentSteps, centred: Floats) -> Interval:
+    """(sum of variances)^2 over the sum of all squared covariances, with its interval.
+
+    By the jackknife over episodes: episodes that a bootstrap draws twice would span fewer
+    dimensions, so that its interval lies too low.
+    """
+    episodes, width = steps.episodes, centred.shape[1]
+    count, first = np.bincount(steps.where).astype(np.float64), steps.add(centred)
+    second = np.zeros((episodes, width, width))
+    for episode in range(episodes):
         rows = centred[steps.where == episode]
-        moments[episode] = rows.T @ rows
-    add = steps.add
-    count, first = add(np.ones(len(steps))), add(centred)
-    flat = moments.reshape(steps.episodes, -1)
-
-    def ratio(weights: Floats) -> float:
-        n = weights @ count
-        mean = weights @ first / n
-        covariance = (weights @ flat).reshape(width, width) / n - np.outer(mean, mean)
-        squared = float((covariance**2).sum())
-        return float(covariance.trace() ** 2 / squared) if squared > 0 else np.nan
-
-    value = ratio(np.ones(steps.episodes))
-    if steps.episodes < 2 or not np.isfinite(value):
+        second[episode] = rows.T @ rows
+    n, sums, moments = count.sum(), first.sum(axis=0), second.sum(axis=0)
+    value = _ratio(n, sums, moments)
+    without = [
+        _ratio(n - count[e], sums - first[e], moments - second[e]) for e in range(episodes)
+    ] if episodes > 1 else []  # fmt: skip
+    if not without or not np.isfinite([value, *without]).all():
         return Interval(value=value, low=np.nan, high=np.nan)
-    drawn = [ratio(w) for w in resample_counts(steps.episodes, seed=seed, resamples=RESAMPLES)]
-    low, high = np.quantile([d for d in drawn if np.isfinite(d)], [0.025, 0.975])
-    return Interval(value=value, low=float(low), high=float(high))
+    error = float(np.sqrt((episodes - 1) * np.var(without)))
+    half = float(stats.t.ppf(0.975, episodes - 1)) * error
+    return Interval(value=value, low=max(value - half, 1.0), high=min(value + half, width))
+
+
+def _ratio(count: float, first: Floats, second: Floats) -> float:
+    """The participation ratio of a covariance, from the sums of rows and of their products."""
+    covariance = second / count - np.outer(first / count, first / count)
+    squared = float((covariance**2).sum())
+    return float(covariance.trace() ** 2 / squared) if squared > 0 else np.nan
 
 
 def kl_figures(steps: LatentSteps, kl: NDArray[Any], *, seed: int = 0) -> dict[str, Any]:
