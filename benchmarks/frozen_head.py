@@ -39,6 +39,8 @@ from bydemo.training.config import TrainingConfig
 from bydemo.training.loop import train
 
 EPOCHS = 10
+LOGGED = 5
+"""Steps from one recorded loss to the next."""
 
 
 def recorded(folder: Path, episodes: int, length: int) -> Dataset:
@@ -70,16 +72,16 @@ def policy_of(experiment: Experiment, prepared: Prepared) -> LatentPolicy:
 def seconds_a_step(
     experiment: Experiment, prepared: Prepared, model: LatentPolicy, steps: int
 ) -> tuple[float, list[float]]:
-    """CPU seconds of a step of `train`, and the mean loss after each."""
-    config = replace(experiment.training, epochs=None, steps=steps, choose="last", log_every=1,
+    """CPU seconds of a step of `train`, and the mean loss after every LOGGED."""
+    config = replace(experiment.training, epochs=None, steps=steps, choose="last", log_every=LOGGED,
                      device="cpu")  # fmt: skip
     assert isinstance(config, TrainingConfig)
     with tempfile.TemporaryDirectory() as folder:
         began = time.process_time()
         train(model, prepared.train, None, config, folder)
         taken = (time.process_time() - began) / steps
-        rows = [row for row in read_lines(Path(folder) / "metrics.jsonl")]
-    return taken, [row["loss"] for row in rows]
+        rows = list(read_lines(Path(folder) / "metrics.jsonl"))
+    return taken, [row["loss"] for row in rows if row["kind"] == "progress"]
 
 
 def main() -> None:
@@ -107,7 +109,7 @@ def main() -> None:
             model = policy_of(experiment, prepared)
             taken, same = seconds_a_step(experiment, kept, model, options.kept_steps)
             kept_times.append(taken)
-            both = min(len(losses), len(same), options.steps)
+            both = min(len(losses), len(same))
             apart = max(apart, *(abs(a - b) for a, b in zip(losses[:both], same[:both],
                                                             strict=True)))  # fmt: skip
         samples, steps = len(prepared.train), -(-len(prepared.train) // 64) * EPOCHS
@@ -124,7 +126,7 @@ def main() -> None:
     print(f"{EPOCHS} epochs, {steps} steps: {slow * steps:.0f} against {fast * steps:.1f} CPU s; "
           f"with the encoding {once + fast * steps:.1f}: "
           f"{slow * steps / (once + fast * steps):.0f} times faster")  # fmt: skip
-    print(f"losses are at most {apart:.1e} apart over the first {both} steps")
+    print(f"losses are at most {apart:.1e} apart over the first {both * LOGGED} steps")
 
 
 if __name__ == "__main__":
