@@ -35,7 +35,6 @@ from bydemo.studies.encoded import with_latents
 from bydemo.studies.experiment import Experiment
 from bydemo.studies.prepare import Prepared, prepare
 from bydemo.studies.recipes.jaco_play import vae_head
-from bydemo.training.config import TrainingConfig
 from bydemo.training.loop import train
 
 EPOCHS = 10
@@ -73,9 +72,8 @@ def seconds_a_step(
     experiment: Experiment, prepared: Prepared, model: LatentPolicy, steps: int
 ) -> tuple[float, list[float]]:
     """CPU seconds of a step of `train`, and the mean loss after every LOGGED."""
-    config = replace(experiment.training, epochs=None, steps=steps, choose="last", log_every=LOGGED,
-                     device="cpu")  # fmt: skip
-    assert isinstance(config, TrainingConfig)
+    config = replace(experiment.training, epochs=None, steps=steps, validate_every=steps,
+                     choose="last", log_every=LOGGED, device="cpu")  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         began = time.process_time()
         train(model, prepared.train, None, config, folder)

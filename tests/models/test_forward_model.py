@@ -100,6 +100,8 @@ def test_figures_stand_beside_those_of_standing_still() -> None:
     found = build().eval().diagnostics(batch())
     assert found["later"].shape == found["later_standing_still"].shape == (6, 2, 5)
     assert found["keyframe"].shape == found["keyframe_standing_still"].shape == (6, 5)
+    now = {name: batch()[name] for name in ("image", "proprioception", "prompt")}
+    assert build().eval().diagnostics(now) == {}
 
 
 def test_what_cannot_be_is_named() -> None:

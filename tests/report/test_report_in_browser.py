@@ -5,6 +5,7 @@ import shutil
 import time
 
 import pytest
+from tests.report.latent_runs import write_latent_run
 from tests.report.pusher_runs import write_pusher_run
 from tests.report.studies import write_study
 
@@ -36,6 +37,7 @@ def pages(make_run, tmp_path_factory):
     return {
         "one run": write_report(runs[:1], base / "one.html"),
         "two runs": write_report(runs, base / "two.html"),
+        "representation": write_report([write_latent_run(base / "vae")], base / "latent.html"),
         "returns": write_report([write_pusher_run(base / "r", "r")], base / "returns.html"),
         "study": write_study_page(write_study(base / "study"), base / "study" / "report.html"),
     }
@@ -61,7 +63,7 @@ def opened(browser):
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}px")
-@pytest.mark.parametrize("kind", ["one run", "two runs", "returns", "study"])
+@pytest.mark.parametrize("kind", ["one run", "two runs", "representation", "returns", "study"])
 def test_nothing_overflows_errs_or_is_fetched(opened, pages, kind, size):
     page, said, asked = opened(pages[kind], size)
     page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
@@ -93,6 +95,7 @@ def test_clips_are_there_and_play_when_in_sight(opened, pages):
     ("kind", "places"),
     [
         ("one run", ["h2", ".note", ".lead", ".better", "text.tick"]),
+        ("representation", ["h2", ".note", ".legend", ".range", ".better", ".small"]),
         ("study", [".asked dt", ".unclear", ".worse", ".range", "text.said", ".key li"]),
     ],
 )
@@ -120,7 +123,7 @@ def test_text_can_be_read_in_light_and_dark(opened, pages, kind, places):
         assert min(ratio) >= 4.5, (scheme, ratio)  # WCAG 2.2, contrast (minimum)
 
 
-@pytest.mark.parametrize("kind", ["one run", "study"])
+@pytest.mark.parametrize("kind", ["one run", "representation", "study"])
 def test_chart_text_is_large_enough_on_a_phone(opened, pages, kind):
     page, _, _ = opened(pages[kind], SIZES[2])
     smallest = page.evaluate(

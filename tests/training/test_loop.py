@@ -31,7 +31,10 @@ def test_learns_and_fills_the_run_folder(tmp_path: Path) -> None:
     assert result.parameters == sum(p.numel() for p in model.parameters())
     first = rows(tmp_path, "train")[0]
     assert set(first) == {"kind", "epoch", "step", "seconds", "loss", "parts", "learning_rate",
-                          "gradient_norm", "samples_per_second", "peak_memory_mb"}  # fmt: skip
+                          "gradient_norm", "samples_per_second", "peak_memory_mb",
+                          "activations"}  # fmt: skip
+    assert list(first["activations"]) == [f"network.layers.{n}" for n in range(7)]
+    assert all("activations" not in row for row in rows(tmp_path, "progress"))
     assert (first["epoch"], first["step"]) == (1, 5)
     assert 50 < first["peak_memory_mb"] < 5000
     assert first["loss"] == pytest.approx(sum(first["parts"].values()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,11 @@ from bydemo.core.errors import InputError
 from bydemo.core.fields import Spec
 from bydemo.core.statistics import Statistics, measure
 
-Scaling = Literal["standardise", "minmax", "none"]
+Scaling = Literal["standardise", "minmax", "standardise+minmax", "minmax+standardise", "none"]
+"""How each component is scaled, by statistics of the whole training data, never of one sample:
+`standardise` to mean 0 and deviation 1, `minmax` to the range 0..1, one and then the other, or not
+at all. The last one alone decides: see `fit_affine`."""
+SCALINGS: Final[tuple[str, ...]] = get_args(Scaling)
 FloatArray = NDArray[np.float32]
 Columns = NDArray[np.int64]
 
@@ -44,21 +48,47 @@ class Affine:
         """The exact way back, (..., D) float32."""
         return (encoded * self.scale + self.offset).astype(np.float32)
 
+    def then(self, other: Affine) -> Affine:
+        """This map, and `other` on what it gives, as one."""
+        return Affine(
+            offset=self.offset + self.scale * other.offset, scale=self.scale * other.scale
+        )
+
 
 def fit_affine(statistics: Statistics, scaling: Scaling) -> Affine:
-    """The affine map of a scaling. A near-constant component is centred but not magnified."""
-    flat = statistics.near_constant
-    ones = np.ones_like(statistics.mean)
+    """The affine map of a scaling. A near-constant component is centred but not magnified.
+
+    `a+b` fits a, then b on what a gives, in float64. It is b alone: both fix where each component
+    begins and how wide it is, so the second undoes the first up to rounding (only a near-constant
+    component, which neither magnifies, may keep a trace). Whoever finds a difference between the
+    two orders has found their last map, or noise.
+    """
+    check_scaling(scaling)
     if scaling == "none":
+        ones = np.ones_like(statistics.mean)
         return Affine(offset=np.zeros_like(ones), scale=ones)
-    if scaling == "standardise":
+    first, *rest = scaling.split("+")
+    flat = statistics.near_constant
+    made = _fit_step(statistics, first, flat)
+    for step in rest:
+        made = made.then(_fit_step(statistics.mapped(made.offset, made.scale), step, flat))
+    return made
+
+
+def check_scaling(name: str, field: str = "scaling") -> None:
+    """InputError unless `name` is one of SCALINGS."""
+    if name not in SCALINGS:
+        raise InputError(f"'{name}' is none of {', '.join(SCALINGS)}", field=field)
+
+
+def _fit_step(statistics: Statistics, step: str, flat: NDArray[np.bool_]) -> Affine:
+    """Standardise or minmax; components that are `flat` in raw units share the widest scale."""
+    if step == "standardise":
         offset, scale = statistics.mean, statistics.std
-    elif scaling == "minmax":
-        offset, scale = statistics.low, statistics.high - statistics.low
     else:
-        raise InputError(f"'{scaling}' is none of standardise, minmax, none", field="scaling")
+        offset, scale = statistics.low, statistics.high - statistics.low
     widest = float(scale.max(initial=0.0)) or 1.0
-    return Affine(offset=offset, scale=np.where(flat, widest, scale))
+    return Affine(offset=offset, scale=np.where(flat | (scale <= 0), widest, scale))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

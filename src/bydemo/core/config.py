@@ -48,13 +48,15 @@ def from_plain(kind: type[T], data: Mapping[str, Any], where: str = "") -> T:
     for name, field in known.items():
         path = f"{where}.{name}" if where else name
         if name in data:
-            values[name] = _value(hints[name], data[name], path)
+            values[name] = as_hinted(hints[name], data[name], path)
         elif field.default is MISSING and field.default_factory is MISSING:
             raise InputError("missing", field=path)
     return kind(**values)
 
 
-def _value(hint: Any, value: Any, where: str) -> Any:
+def as_hinted(hint: Any, value: Any, where: str) -> Any:
+    """A JSON value as what a field of this type holds: a list as a tuple, an object as a dataclass,
+    a whole number as a float. InputError names the field `where` if it cannot be."""
     options = typing.get_args(hint) if typing.get_origin(hint) in (
         typing.Union, types.UnionType) else (hint,)  # fmt: skip
     if value is None and type(None) in options:
@@ -63,7 +65,7 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         if is_dataclass(option) and isinstance(option, type) and isinstance(value, Mapping):
             return from_plain(option, value, where)
         if typing.get_origin(option) is tuple and isinstance(value, (list, tuple)):
-            return tuple(_value(typing.get_args(option)[0], v, where) for v in value)
+            return tuple(as_hinted(typing.get_args(option)[0], v, where) for v in value)
         if option is float and isinstance(value, int) and not isinstance(value, bool):
             return float(value)
     kinds = [_kind(option) for option in options]

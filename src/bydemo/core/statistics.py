@@ -7,7 +7,7 @@ once published as float16 saturation), so every sum here is float64 whatever the
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,13 @@ class Statistics:
         """(D,) True where a component barely moves beside the widest one."""
         widest = float(self.std.max(initial=0.0))
         return self.std <= NEAR_CONSTANT * widest
+
+    def mapped(self, offset: NDArray[np.float64], scale: NDArray[np.float64]) -> Statistics:
+        """Those of (x - offset) / scale for the same rows x; offset and scale (D,), scale > 0."""
+        low, high = (self.low - offset) / scale, (self.high - offset) / scale
+        # Rounding gives a constant a tiny deviation, which a tiny scale would blow up.
+        std = np.minimum(self.std / scale, (high - low) / 2)
+        return replace(self, mean=(self.mean - offset) / scale, std=std, low=low, high=high)
 
 
 def measure(chunks: Iterable[NDArray[np.generic]]) -> Statistics:

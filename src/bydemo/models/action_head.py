@@ -7,6 +7,7 @@ label parts together.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal
 
@@ -16,6 +17,10 @@ from torch.nn import functional
 
 from bydemo.core.errors import InputError
 from bydemo.models.base import Batch, Losses, Prediction, Shapes
+
+ClassWeights = tuple[float, ...] | Literal["balanced"]
+"""One number a class, in the labels' order, that multiplies its cross entropy; none at all; or
+`balanced`, which a training run turns into numbers (`studies/class_weights.py`)."""
 
 ContinuousLoss = Literal["mse", "l1", "huber"]
 """How far a continuous prediction is from its target, see DISTANCES."""
@@ -39,6 +44,26 @@ def check_continuous_loss(name: str) -> None:
     """InputError unless `name` is a key of DISTANCES."""
     if name not in DISTANCES:
         raise InputError(f"'{name}' is none of {', '.join(DISTANCES)}", field="loss")
+
+
+def check_class_weights(weights: ClassWeights) -> None:
+    """InputError unless they are numbers from 0 on, or `balanced`."""
+    if isinstance(weights, str):
+        if weights != "balanced":
+            raise InputError(f"'{weights}' is neither balanced nor one number a class",
+                             field="class_weights")  # fmt: skip
+    elif any(not (math.isfinite(weight) and weight >= 0) for weight in weights):
+        raise InputError(f"{list(weights)}, expected 0 or more each", field="class_weights")
+
+
+def class_numbers(weights: ClassWeights) -> tuple[float, ...]:
+    """The weights as a loss takes them; InputError for those that are still to be counted."""
+    if isinstance(weights, str):
+        raise InputError(
+            "are 'balanced', which only a training run can turn into numbers; give one a class",
+            field="class_weights",
+        )
+    return weights
 
 
 def output_width(shapes: Shapes) -> int:
@@ -88,11 +113,12 @@ def action_losses(
     class_weights: Sequence[float] = (),
     *,
     continuous: ContinuousLoss = "mse",
+    weights: tuple[float, float] = (1.0, 1.0),
 ) -> Losses:
-    """The distance over C components plus cross entropy, equal weights, over the valid steps.
+    """The distance over C components plus cross entropy, times `weights`, over the valid steps.
 
     `classes` are the widths of the G label parts inside S. `class_weights` (S numbers, or none)
-    multiply a step's cross entropy in `total`; the recorded part stays unweighted. Parts are
+    multiply a step's cross entropy in `total`; the recorded parts stay unweighted. Parts are
     `mse` (or another of DISTANCES; encoded units, mean over C) and `cross_entropy` (nats, sum over
     label parts).
     """
@@ -111,10 +137,10 @@ def action_losses(
         if steps < valid.numel():
             distance = torch.where(valid[..., None], distance, 0.0)
         summed = distance.sum() / distance.shape[-1]
-        total, parts[continuous] = total + summed, (summed.detach(), steps)
+        total, parts[continuous] = total + weights[0] * summed, (summed.detach(), steps)
     if classes:
         plain, weighted = _label_sums(prediction.logits, batch, classes, class_weights)
-        total, parts["cross_entropy"] = total + weighted, (plain.detach(), steps)
+        total, parts["cross_entropy"] = total + weights[1] * weighted, (plain.detach(), steps)
     return Losses(total=total, count=steps, parts=parts)
 
 

@@ -10,16 +10,25 @@ Actions are learned in whatever units the recipe's codec gives; the reference us
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bydemo.core.errors import InputError
-from bydemo.models.action_head import action_losses, output_width, split_outputs
+from bydemo.models.action_head import (
+    ClassWeights,
+    action_losses,
+    check_class_weights,
+    class_numbers,
+    output_width,
+    split_outputs,
+)
 from bydemo.models.base import Batch, Losses, Policy, Prediction, Shapes
+from bydemo.nets.attention import PromptEncoder
 from bydemo.nets.vision import PooledConvolutions
 
 CONVOLUTION_WIDTHS = (8, 16, 32)
@@ -36,12 +45,38 @@ class Config:
 
     activation: after each hidden linear layer (the reference's baseline has none).
     dropout: share dropped after each hidden linear layer but the last of the head.
-    class_weights: one number a class, in the labels' order, that multiplies its cross entropy.
+    pixel_range: what black and white become, the same for all images.
+    prompt_width: of the prompt's embedding beside the proprioception; 0 leaves the prompt out.
+    continuous_weight: factor of the continuous part's loss.
+    label_weight: factor of the labels' cross entropy.
+    class_weights: one number a class, in the labels' order, that multiplies its cross entropy, or
+    balanced: in inverse proportion to how often the class comes in the training split.
     """
 
     activation: Literal["none", "relu", "leaky_relu"] = "none"
     dropout: float = 0.0
-    class_weights: tuple[float, ...] = ()
+    pixel_range: tuple[float, float] = (0.0, 1.0)
+    prompt_width: int = 0
+    continuous_weight: float = 1.0
+    label_weight: float = 1.0
+    class_weights: ClassWeights = ()
+
+    def __post_init__(self) -> None:
+        if self.activation not in _ACTIVATIONS:
+            raise InputError(
+                f"'{self.activation}' is none of {', '.join(_ACTIVATIONS)}", field="activation"
+            )
+        check_class_weights(self.class_weights)
+        for name in ("prompt_width", "continuous_weight", "label_weight"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise InputError(f"is {value:g}, expected 0 or more", field=name)
+        known = len(self.pixel_range) == 2 and all(map(math.isfinite, self.pixel_range))
+        if not (known and self.pixel_range[0] < self.pixel_range[1]):
+            raise InputError(
+                f"is {list(self.pixel_range)}, expected two numbers, black below white",
+                field="pixel_range",
+            )
 
     def build(self, shapes: Shapes) -> BehaviorCloning:
         """A freshly initialised policy."""
@@ -52,27 +87,31 @@ TUNED = Config(activation="relu", dropout=0.4)
 
 
 class BehaviorCloning(Policy):
-    """Image branch + observation branch, added, then a small head for the whole action chunk."""
+    """Image branch + observation branch, added, then a small head for the whole action chunk.
+
+    Without a camera the observation branch speaks alone.
+    """
 
     def __init__(self, config: Config, shapes: Shapes) -> None:
         super().__init__()
-        if not shapes.view.cameras:
-            raise InputError("this policy needs at least one camera", field="view.cameras")
-        if config.activation not in _ACTIVATIONS:
-            raise InputError(
-                f"'{config.activation}' is none of {', '.join(_ACTIVATIONS)}", field="activation"
-            )
         self.config, self.shapes = config, shapes
-        self.convolutions = PooledConvolutions(
-            shapes.view.channels, CONVOLUTION_WIDTHS, shapes.view.size
-        )
-        self.image_branch = self._hidden((self.convolutions.features, *IMAGE_WIDTHS))
-        self.observation_branch = self._hidden((len(shapes.proprioception), *OBSERVATION_WIDTHS))
+        self._class_numbers = class_numbers(config.class_weights)
+        if shapes.view.cameras:
+            self.convolutions = PooledConvolutions(
+                shapes.view.channels, CONVOLUTION_WIDTHS, shapes.view.size, config.pixel_range
+            )
+            self.image_branch = self._hidden((self.convolutions.features, *IMAGE_WIDTHS))
+        felt = len(shapes.proprioception) + config.prompt_width
+        self.observation_branch = self._hidden((felt, *OBSERVATION_WIDTHS))
         self.head = nn.Sequential(
             *self._hidden((IMAGE_WIDTHS[-1], HEAD_WIDTHS[0])),
             *self._hidden(HEAD_WIDTHS, dropout=0.0),
             nn.Linear(HEAD_WIDTHS[-1], output_width(shapes)),
         )
+        if config.prompt_width:
+            self.prompt = PromptEncoder(
+                shapes.vocabulary, shapes.prompt_length, config.prompt_width
+            )
         self.apply(_initialise)
 
     def _hidden(self, widths: tuple[int, ...], dropout: float | None = None) -> nn.Sequential:
@@ -89,14 +128,26 @@ class BehaviorCloning(Policy):
 
     def predict(self, batch: Batch) -> Prediction:
         """The action chunk for each sample."""
-        seen = self.image_branch(self.convolutions(batch["image"]))
-        felt = self.observation_branch(batch["proprioception"])
-        return split_outputs(self.head(seen + felt), self.shapes)
+        known: Tensor = self.observation_branch(self._felt(batch))
+        if self.shapes.view.cameras:
+            known = self.image_branch(self.convolutions(batch["image"])) + known
+        return split_outputs(self.head(known), self.shapes)
+
+    def _felt(self, batch: Batch) -> Tensor:
+        """(B, P + E): the proprioception, and the prompt's embedding if there is one."""
+        felt = batch["proprioception"]
+        if not self.config.prompt_width:
+            return felt
+        return torch.cat([felt, self.prompt(batch["prompt"])], dim=-1)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Losses:
-        """MSE of the continuous part plus cross entropy of the labels, equal weights."""
-        prediction = self.predict(batch)
-        return action_losses(prediction, batch, self.shapes.classes, self.config.class_weights)
+        """MSE of the continuous part plus cross entropy of the labels, by the configured factors;
+        the parts are recorded without them."""
+        config = self.config
+        return action_losses(
+            self.predict(batch), batch, self.shapes.classes, self._class_numbers,
+            weights=(config.continuous_weight, config.label_weight),
+        )  # fmt: skip
 
 
 def _initialise(module: nn.Module) -> None:

@@ -52,7 +52,8 @@ class Config(RepresentationConfig):
 
     latent: int = 128
     later: tuple[int, ...] = (1, 2, 4, 8)
-    later_weight: float = 1.0
+    pace: float = 1.0
+    later_weight: float = 4.0
     keyframe_weight: float = 1.0
     place_weight: float = 0.5
     foresee: tuple[str, ...] = ()
@@ -95,6 +96,7 @@ class ForwardModel(Representation):
     seen: Tensor
     ahead: Tensor
     present: Tensor
+    pace: Tensor
 
     def __init__(self, config: Config, shapes: Shapes) -> None:
         super().__init__()
@@ -127,6 +129,8 @@ class ForwardModel(Representation):
         self.refine = self._layers(looked + foreseen + body, half, foreseen)
         self.rest = self._layers(looked + foreseen + body + config.embedding, config.hidden,
                                  config.hidden, config.latent - 2 * foreseen)  # fmt: skip
+        pace = torch.tensor(config.later, dtype=torch.float32)[:, None].pow(-config.pace)
+        self.register_buffer("pace", pace, persistent=False)
         self.steps = nn.Linear(config.latent, len(config.later) * foreseen)
 
     def _layers(self, inside: int, *widths: int) -> nn.Sequential:
@@ -174,7 +178,7 @@ class ForwardModel(Representation):
         steps = self.steps(told.latent).float().view(count, len(config.later), -1)
         ways = batch["later_proprioception"][..., self.ahead] - present[:, None]
         stop = batch["keyframe"][:, self.ahead] - present
-        later = _missed([steps], ways)
+        later = _missed([steps], ways * self.pace)
         keyframe = _missed([told.first, told.refined], stop)
         total = config.later_weight * later + config.keyframe_weight * keyframe
         parts = {"later": (later.detach(), count), "keyframe": (keyframe.detach(), count)}
@@ -192,17 +196,19 @@ class ForwardModel(Representation):
 
     def diagnostics(self, batch: Batch) -> dict[str, Tensor]:
         """How far the forecasts are off, in encoded units: `later` (B, J, F) and `keyframe`
-        (B, F); and beside them how far they would be if the robot stood still."""
+        (B, F), of what the batch holds; and beside each what standing still would be off."""
         told, present = self.foresee(batch), batch["proprioception"][:, self.present]
-        ways = batch["later_proprioception"][..., self.ahead] - present[:, None]
-        stop = batch["keyframe"][:, self.ahead] - present
-        steps = self.steps(told.latent).view(ways.shape)
-        return {
-            "later": (steps - ways).abs(),
-            "later_standing_still": ways.abs(),
-            "keyframe": (told.refined - stop).abs(),
-            "keyframe_standing_still": stop.abs(),
-        }
+        found = {}
+        if "later_proprioception" in batch:
+            ways = batch["later_proprioception"][..., self.ahead] - present[:, None]
+            steps = self.steps(told.latent).view(ways.shape)
+            found |= {"later": (steps - ways).abs(), "later_standing_still": ways.abs()}
+        if "keyframe" in batch:
+            stop = batch["keyframe"][:, self.ahead] - present
+            found |= {
+                "keyframe": (told.refined - stop).abs(), "keyframe_standing_still": stop.abs()
+            }  # fmt: skip
+        return found
 
 
 def _missed(told: Iterable[Tensor], truth: Tensor) -> Tensor:

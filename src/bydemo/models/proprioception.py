@@ -15,9 +15,12 @@ from torch import Tensor, nn
 from bydemo.core.errors import InputError
 from bydemo.core.language import PAD
 from bydemo.models.action_head import (
+    ClassWeights,
     ContinuousLoss,
     action_losses,
+    check_class_weights,
     check_continuous_loss,
+    class_numbers,
     output_width,
     split_outputs,
 )
@@ -33,7 +36,8 @@ class Config:
     dropout: share dropped after it. input_noise: standard deviation of Gaussian noise on the
     encoded proprioception, in training only. loss: of the continuous components, see
     `action_head.DISTANCES`. prompt_width: width E of the mean word embedding; 0 leaves the prompt
-    out. class_weights: one number a class, in the labels' order, that multiplies its cross entropy.
+    out. class_weights: one number a class, in the labels' order, that multiplies its cross entropy,
+    or balanced: in inverse proportion to how often the class comes in the training split.
     """
 
     widths: tuple[int, ...] = (256, 256, 128)
@@ -43,9 +47,10 @@ class Config:
     input_noise: float = 0.0
     loss: ContinuousLoss = "mse"
     prompt_width: int = 0
-    class_weights: tuple[float, ...] = ()
+    class_weights: ClassWeights = ()
 
     def __post_init__(self) -> None:
+        check_class_weights(self.class_weights)
         check_activation(self.activation)
         check_continuous_loss(self.loss)
         if not self.input_noise >= 0:
@@ -62,6 +67,7 @@ class ProprioceptionPolicy(Policy):
     def __init__(self, config: Config, shapes: Shapes) -> None:
         super().__init__()
         self.config, self.shapes = config, shapes
+        self._class_numbers = class_numbers(config.class_weights)
         self.words = (
             nn.Embedding(shapes.vocabulary, config.prompt_width, padding_idx=PAD)
             if config.prompt_width
@@ -95,7 +101,7 @@ class ProprioceptionPolicy(Policy):
         if self.training and self.config.input_noise:
             batch = {**batch, "proprioception": self._noisy(batch["proprioception"], generator)}
         return action_losses(
-            self.predict(batch), batch, self.shapes.classes, self.config.class_weights,
+            self.predict(batch), batch, self.shapes.classes, self._class_numbers,
             continuous=self.config.loss,
         )  # fmt: skip
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bydemo.core.codec import Scaling
-from bydemo.core.config import from_plain, to_plain
+from bydemo.core.codec import Scaling, check_scaling
+from bydemo.core.config import as_hinted, from_plain, to_plain
 from bydemo.core.errors import InputError, UnknownNameError
 from bydemo.core.images import View
 from bydemo.models import model_config
@@ -43,6 +43,8 @@ class DataConfig:
     validation_split: str = "validation"
 
     def __post_init__(self) -> None:
+        check_scaling(self.observation_scaling, "observation_scaling")
+        check_scaling(self.action_scaling, "action_scaling")
         if not 0 < self.share <= 1:
             raise InputError(f"is {self.share:g}, expected more than 0 and at most 1",
                              field="share")  # fmt: skip
@@ -86,7 +88,8 @@ class Experiment:
 
     def changed(self, changes: Mapping[str, Any]) -> Experiment:
         """A copy with fields replaced by dotted names, e.g. {"training.epochs": 3}; those of one
-        part take effect together, as where one excludes another."""
+        part take effect together, as where one excludes another. Values are the fields' own, JSON
+        values, or texts as on the command line (`front_cam,mount_cam`)."""
         parts: dict[str, dict[str, Any]] = {}
         for path, value in changes.items():
             parts.setdefault(path.rpartition(".")[0], {})[path] = value
@@ -113,11 +116,13 @@ def _replaced(config: Any, parents: list[str], values: Mapping[str, Any]) -> Any
 
 
 def _like(hint: Any, value: Any, path: str) -> Any:
-    """A text from the command line as a value of the kind that a field holds."""
+    """A JSON value, or a text from the command line, as a value of the kind that a field holds."""
     if not isinstance(value, str):
-        return value
+        return as_hinted(hint, value, path)
     union = typing.get_origin(hint) in (typing.Union, types.UnionType)
     options = typing.get_args(hint) if union else (hint,)
+    if any(value in typing.get_args(o) for o in options if typing.get_origin(o) is typing.Literal):
+        return value
     if type(None) in options and value.lower() == "none":
         return None
     kind = next((option for option in options if option is not type(None)), str)
@@ -129,7 +134,10 @@ def _like(hint: Any, value: Any, path: str) -> Any:
         return kind(value) if kind in (int, float) else value
     except (KeyError, ValueError) as error:
         name = getattr(kind, "__name__", str(kind))
-        raise InputError(f"'{value}' is not a {name}", field=path) from error
+        words = [word for o in options if typing.get_origin(o) is typing.Literal
+                 for word in typing.get_args(o)]  # fmt: skip
+        others = f", nor {' or '.join(words)}" if words else ""
+        raise InputError(f"'{value}' is not a {name}{others}", field=path) from error
 
 
 def _tuple_like(kinds: tuple[Any, ...], value: str) -> tuple[Any, ...]:

@@ -27,7 +27,7 @@ from bydemo.evaluation.latent.reconstruction import kept
 from bydemo.evaluation.latent.steps import Floats, Ints, LatentSteps
 from bydemo.models.encoder import Encoder
 from bydemo.models.folder import shapes_for
-from bydemo.models.representation import Representation
+from bydemo.models.representation import Representation, RepresentationConfig
 from bydemo.studies import latent_strips as strips
 from bydemo.studies.experiment import Experiment
 from bydemo.studies.latent_decoding import (
@@ -49,7 +49,7 @@ LATENT = "latent"
 FOLDER, MAP = "latent", "map.json"
 MOST_JUDGED = 10_000
 """Steps of whole episodes that are judged; of more, a seeded draw of episodes."""
-MOST_DECODED = 2000
+MOST_DECODED = 1000
 """Steps that are reconstructed, for the figures of a modality and for its floors."""
 
 Progress = Callable[[str, int, int], None]
@@ -74,6 +74,11 @@ class Asked:
     def rows(self) -> Ints:
         """All of them."""
         return np.concatenate([self.fitted, self.judged])
+
+
+def is_representation(run: Path) -> bool:
+    """Whether a run learned a representation, which `judge_latent` judges, and no policy."""
+    return isinstance(open_run(run)[0].model, RepresentationConfig)
 
 
 def judge_latent(

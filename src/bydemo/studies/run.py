@@ -19,6 +19,7 @@ from bydemo.models.agent import Agent
 from bydemo.models.base import Policy
 from bydemo.models.encoder import Encoder
 from bydemo.models.representation import Representation, RepresentationConfig
+from bydemo.studies.class_weights import with_class_weights
 from bydemo.studies.encoded import FrozenState, adopt, encoder_of, with_encoder, with_latents
 from bydemo.studies.experiment import Experiment
 from bydemo.studies.prepare import Prepared, prepare
@@ -65,6 +66,7 @@ def train_run(
     going_on = resume if begun or isinstance(resume, str) else False
     prepared = prepare(experiment.data, dataset, experiment.model, encoder)
     _check_choice(experiment, prepared, dataset)
+    experiment = with_class_weights(experiment, dataset, prepared.train.episodes)
     # Before the model is built, so that its initial weights are a function of the seed too.
     torch.manual_seed(experiment.training.seed)
     try:

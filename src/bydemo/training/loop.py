@@ -10,8 +10,8 @@ one that was not, bit for bit on the same machine.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from typing import Any
 from bydemo.core.config import to_plain
 from bydemo.core.errors import InputError
 from bydemo.core.results import write_json
-from bydemo.models.base import Trainable, parameter_count
+from bydemo.models.base import Batch, Losses, Trainable, parameter_count
 from bydemo.nets.weights import load_into
+from bydemo.training.activations import ActivationWatch
 from bydemo.training.averaging import WeightAverage
 from bydemo.training.checkpoint import (
     CHECKPOINTS,
@@ -98,6 +99,7 @@ class _Run:
         self.state, self.totals, self.stop = TrainingState(), Totals(), StopRequest()
         self.deadlines = Deadlines(config, self.accelerator, self.stop)
         self.gradient_norm = 0.0
+        self.activations: dict[str, float] = {}
 
     def start(self, resume: bool | str, trackers: Sequence[str]) -> None:
         """Begin afresh in an unused folder, or where a checkpoint left off."""
@@ -154,8 +156,7 @@ class _Run:
             self.model.train()
             self.rate.resume()
             for step, batch, rows in batches:
-                losses, self.gradient_norm = self.stepper.take(step, batch, rows)
-                self.totals.add(losses)
+                self.totals.add(self._step(step, batch, rows))
                 if self.average is not None:
                     self.average.update(step)
                 stopped = self._after_step(step + 1)
@@ -163,6 +164,16 @@ class _Run:
                     return stopped
                 self.rate.resume()
         return "finished"
+
+    def _step(self, step: int, batch: Batch, rows: int) -> Losses:
+        """Take it; at the last one of a round look at the activations too."""
+        watch = ActivationWatch()
+        ends = self.main and self.timetable.ends_round(step + 1)
+        with watch.on(self.model) if ends else nullcontext():
+            losses, self.gradient_norm = self.stepper.take(step, batch, rows)
+        if ends:
+            self.activations = watch.stages()
+        return losses
 
     def _after_step(self, done: int) -> str:
         """Record, save where due; a reason to stop, or nothing."""
@@ -188,7 +199,7 @@ class _Run:
         return "patience" if judged and self._impatient() else ""
 
     def _finish_round(self) -> None:
-        self._train_row("train")
+        self._train_row("train", activations=self.activations)
         better = self._judge()
         self._tell()
         worse = 0 if better else self.state.worse_epochs + 1
@@ -281,7 +292,7 @@ class _Run:
     def _tell(self) -> None:
         self.record.tell(self._epoch, self.state, self.totals, self.rate.value)
 
-    def _train_row(self, kind: str) -> None:
+    def _train_row(self, kind: str, **more: Mapping[str, float]) -> None:
         self.record.row(
             kind,
             self._epoch,
@@ -291,4 +302,5 @@ class _Run:
             gradient_norm=self.gradient_norm,
             samples_per_second=self.rate.value,
             peak_memory_mb=peak_memory_mb(self.accelerator.device),
+            **more,
         )

@@ -4,9 +4,10 @@ A row holds `kind`, `epoch` (under way or just finished, from 1), `step` (optimi
 `seconds` (wall time of training so far, all resumptions together), `loss` and `parts` (means over
 samples), and
 - kind `train`, one a round: also learning_rate, gradient_norm (of the last step, unclipped),
-  samples_per_second, peak_memory_mb;
+  samples_per_second, peak_memory_mb, and activations (stage of the model -> root mean square of its
+  output at the last step, on the main process's samples, dropout included);
 - kind `validation`, one at the end of a round or of the budget, if there is validation data;
-- kind `progress`, every `log_every` steps: as `train`, over the round so far.
+- kind `progress`, every `log_every` steps: as `train` but for activations, over the round so far.
 """
 
 from __future__ import annotations
@@ -109,8 +110,9 @@ class Record:
             self._trackers = [start_tracker(name, self.run_dir, config) for name in trackers]
 
     def row(
-        self, kind: str, epoch: int, state: TrainingState, totals: Totals, **figures: float
-    ) -> None:
+        self, kind: str, epoch: int, state: TrainingState, totals: Totals,
+        **figures: float | Mapping[str, float],
+    ) -> None:  # fmt: skip
         """One row, see the module's text for what it holds."""
         if not self.main:
             return

@@ -171,4 +171,5 @@ def start_tracker(name: str, run_dir: Path, config: Row) -> Detached:
 def _numbers(row: Row) -> list[tuple[str, float]]:
     flat = {k: v for k, v in row.items() if k not in ("kind", "step", "parts")}
     flat |= row.get("parts", {})
+    flat |= {f"activation.{k}": v for k, v in row.get("activations", {}).items()}
     return [(f"{row['kind']}/{k}", v) for k, v in flat.items() if isinstance(v, (int, float))]

@@ -111,6 +111,7 @@ def test_the_slope_is_that_of_the_line_and_its_interval_covers_it():
     assert exact.value == pytest.approx(-1)
     assert exact.high - exact.low < 1e-9
     assert np.isnan(slope([1, 2], [1, 2]).value)
+    assert np.isnan(slope([3, 3, 3, 3], [1, 2, 3, 4]).value)
 
 
 def test_correlated_residuals_widen_the_interval():

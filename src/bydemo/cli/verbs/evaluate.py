@@ -20,6 +20,8 @@ USUAL = "usual"
 class Arguments:
     """Judge a finished run: offline on held-out episodes, and in closed loop if it has a task.
 
+    A self-supervised representation is judged by what its latents hold, on one split.
+
     run: folder that `train` wrote.
     dataset: the run's dataset, if it was moved.
     splits: splits to judge on; all but the training split unless given.
@@ -56,6 +58,11 @@ class Arguments:
 def run(words: Sequence[str]) -> int:
     """Judge, print the figures that matter most, and say where the rest is."""
     given = parse(Arguments, words, verb="evaluate")
+    from bydemo.studies.latent import is_representation
+
+    if is_representation(given.run):
+        _judge_representation(given)
+        return 0
     from bydemo.sim.gl import choose_gl, require_gl
 
     choose_gl()
@@ -91,6 +98,21 @@ def run(words: Sequence[str]) -> int:
     show_judged(given.run)
     say(f"Next: bydemo report {given.run}")
     return 0
+
+
+def _judge_representation(given: Arguments) -> None:
+    from bydemo.report.latent_words import latent_paragraphs
+    from bydemo.report.reading import read_run
+    from bydemo.studies.latent import judge_latent
+
+    with progress("judging") as update:
+        judge_latent(
+            given.run, given.splits[0] if given.splits else None, dataset=given.dataset,
+            progress=lambda what, done, total: update(done, total, what),
+        )  # fmt: skip
+    for text in latent_paragraphs(read_run(given.run)):
+        say(text)
+    say(f"Next: bydemo report {given.run}")
 
 
 def _tasks(given: Arguments) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def slope(epochs: Sequence[float], values: Sequence[float]) -> Interval:
     """
     x, y = np.asarray(epochs, np.float64), np.asarray(values, np.float64)
     n = len(x)
-    if n < 3 or not np.isfinite(y).all():
+    if n < 3 or not np.isfinite(y).all() or x.min() == x.max():
         return Interval(value=np.nan, low=np.nan, high=np.nan)
     centred = x - x.mean()
     value = float((centred * y).sum() / (centred**2).sum())

@@ -51,16 +51,13 @@ def effective_dimension(steps: LatentSteps, centred: Floats) -> Interval:
     dimensions, so that its interval lies too low.
     """
     episodes, width = steps.episodes, centred.shape[1]
-    count, first = np.bincount(steps.where).astype(np.float64), steps.add(centred)
-    second = np.zeros((episodes, width, width))
-    for episode in range(episodes):
+    sums, moments = centred.sum(axis=0), centred.T @ centred
+    value = _ratio(len(steps), sums, moments)
+    without = []
+    for episode in range(episodes if episodes > 1 else 0):
         rows = centred[steps.where == episode]
-        second[episode] = rows.T @ rows
-    n, sums, moments = count.sum(), first.sum(axis=0), second.sum(axis=0)
-    value = _ratio(n, sums, moments)
-    without = [
-        _ratio(n - count[e], sums - first[e], moments - second[e]) for e in range(episodes)
-    ] if episodes > 1 else []  # fmt: skip
+        left = len(steps) - len(rows), sums - rows.sum(axis=0), moments - rows.T @ rows
+        without.append(_ratio(*left))
     if not without or not np.isfinite([value, *without]).all():
         return Interval(value=value, low=np.nan, high=np.nan)
     error = float(np.sqrt((episodes - 1) * np.var(without)))
@@ -68,7 +65,7 @@ def effective_dimension(steps: LatentSteps, centred: Floats) -> Interval:
     return Interval(value=value, low=max(value - half, 1.0), high=min(value + half, width))
 
 
-def _ratio(count: float, first: Floats, second: Floats) -> float:
+def _ratio(count: int, first: Floats, second: Floats) -> float:
     """The participation ratio of a covariance, from the sums of rows and of their products."""
     covariance = second / count - np.outer(first / count, first / count)
     squared = float((covariance**2).sum())

@@ -12,7 +12,7 @@ from bydemo.evaluation.latent.embedding import principal_components
 from bydemo.evaluation.latent.linear import scaler
 
 PROPRIOCEPTION = "raw proprioception"
-PIXELS = "pixels, principal components"
+PIXELS = "pixel components"
 RANDOM = "untrained encoder"
 """The same network as it was before training, with a seed of its own."""
 PIXEL_SIZE = 16
