@@ -114,14 +114,15 @@ def plain_step(samples: Samples) -> Callable[[], None]:
 
 def our_step(samples: Samples, precision: Precision, *, channels_last: bool) -> Callable[[], None]:
     """One step of our loop."""
-    config = TrainingConfig(epochs=10**6, batch_size=BATCH, adam_eps=1e-4, precision=precision,
+    epochs = 10**6
+    config = TrainingConfig(epochs=epochs, batch_size=BATCH, adam_eps=1e-4, precision=precision,
                             channels_last=channels_last, device="cpu")  # fmt: skip
     accelerator = build_accelerator(config)
     torch.manual_seed(0)
     model = Config().build(SHAPES)
     assert parameter_count(model) == 6_574_958
     share = Share(SAMPLES, BATCH)
-    stepper = Stepper(model, config, accelerator, config.epochs * share.steps)
+    stepper = Stepper(model, config, accelerator, epochs * share.steps)
     batches = feed(samples, lambda n: share.shuffled(1, n), range(10**6), accelerator.device,
                    prefetch=False)  # fmt: skip
     totals = Totals()

@@ -14,8 +14,13 @@ SOURCE = Path(bydemo.__file__).parent
 SOURCES = sorted(SOURCE.rglob("*.py"))
 RUNS_CODE = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 """Modules whose files can run code when they are read."""
-ASKED_FOR = {"exports/state_dict.py": {"torch.save"}}
-"""A layout that others ask for; it holds tensors and numbers alone, and its test loads it so."""
+ASKED_FOR = {
+    "exports/state_dict.py": {"torch.save"},
+    "data/formats/_tensors_file.py": {"np.load"},
+    "data/formats/_tensors_torch.py": {"pickle"},
+}
+"""Layouts that others use: tensors and numbers alone are written and read, with `allow_pickle=False`
+and by an unpickler that can make nothing else; the tests of these files show it."""
 RUNS_CODE_CALLS = {"torch.load", "torch.save", "np.load", "numpy.load", "pd.read_pickle"}
 
 

@@ -24,7 +24,7 @@ def one(runs):
 def test_a_report_holds_all_that_a_reader_needs(one):
     for words in (
         "91 of 100 rollouts (91\u00a0%, 95\u00a0% interval 84 to 95\u00a0%) of pick",
-        "79 of 100 rollouts", "the scripted expert in 98 of 100", "random actions in 0 of 100",
+        "79 of 100 rollouts", "the expert in 98 of 100", "random actions in 0 of 100",
         "6,574,958", "data/jaco-play", "reference", "chosen: epoch 5", "20 min 34 s", "1,534 MB",
         "linear on proprioception", "looks at the previous action", "Position RMSE",
         "Gripper macro F1", "Gripper recall, open", "Confusion matrices", "missed grasp",
