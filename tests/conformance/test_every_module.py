@@ -19,8 +19,8 @@ ASKED_FOR = {
     "data/formats/_tensors_file.py": {"np.load"},
     "data/formats/_tensors_torch.py": {"pickle"},
 }
-"""Layouts that others use: tensors and numbers alone are written and read, with `allow_pickle=False`
-and by an unpickler that can make nothing else; the tests of these files show it."""
+"""Layouts that others use: tensors and numbers alone are written and read, without pickles or by
+an unpickler that can make nothing else; the tests of these files show it."""
 RUNS_CODE_CALLS = {"torch.load", "torch.save", "np.load", "numpy.load", "pd.read_pickle"}
 
 

@@ -42,6 +42,33 @@ def test_pixel_convolution_has_the_gradients_of_scaling_first() -> None:
     torch.testing.assert_close(layer.weight.grad, plain.weight.grad, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("padding", [0, 1])
+@pytest.mark.parametrize("pixel_range", [(-1.0, 1.0), (0.0, 255.0), (-2.25, 2.5)])
+def test_pixels_in_another_range(padding: int, pixel_range: tuple[float, float]) -> None:
+    """The padding is 0 in that range, as if the image had been scaled first; gradients too."""
+    layer = PixelConv2d(2, 5, 3, padding=padding, pixel_range=pixel_range)
+    plain = nn.Conv2d(2, 5, 3, padding=padding)
+    plain.load_state_dict(layer.state_dict())
+    black, white = pixel_range
+    scaled = black + (white - black) * pixels().permute(0, 3, 1, 2).float() / 255
+    torch.testing.assert_close(layer(pixels()), plain(scaled), rtol=1e-4, atol=1e-4)
+    layer(pixels()).square().mean().backward()
+    plain(scaled).square().mean().backward()
+    for ours, theirs in zip(layer.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-3, atol=1e-3)
+
+
+def test_one_bright_pixel_leaves_all_others_as_they_are() -> None:
+    """Scaled by its own extremes, as a published study did, the whole image would move."""
+    stack = PooledConvolutions(1, (4,), 16, (-1.0, 1.0))
+    dim = pixels(1, 16, 1) // 4
+    bright = dim.clone()
+    bright[0, 0, 0] = 255
+    before, after = (stack(image).view(8, 8, 4) for image in (dim, bright))
+    assert not torch.equal(before[0, 0], after[0, 0])
+    assert torch.equal(before[2:, 2:], after[2:, 2:])
+
+
 def test_pixel_convolution_refuses_floats() -> None:
     """Uint8 and float images scaled alike was a mistake of the reference."""
     with pytest.raises(TypeError, match=r"uint8 until the first layer, got torch\.float32"):
