@@ -34,6 +34,17 @@ def test_a_report_holds_all_that_a_reader_needs(one):
         assert words in one, words
 
 
+def test_the_size_of_each_stage_is_drawn_of_one_run_alone(runs, one):
+    """And each component of the loss has a curve of its own, training and validation."""
+    curves = one.partition("Learning curves")[2]
+    assert "Activations" in curves
+    for stage in ("Image branch", "Head"):
+        assert stage in curves
+    for part in ("Total loss", "Position", "Gripper"):
+        assert f">{part}<" in curves
+    assert "Activations" not in report_html(read_runs(runs))
+
+
 def test_it_comes_as_one_file_that_fetches_nothing(one):
     assert one.count('src="data:video/mp4;base64,') == 3
     assert not re.search(r'(src|href)="(?!data:|#)', one)

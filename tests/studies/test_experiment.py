@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from operator import attrgetter
 
 import pytest
 
+from bydemo.cli.parsing import parse_with
 from bydemo.core.errors import InputError, UnknownNameError
 from bydemo.core.jaco_play import jaco_play_spec
 from bydemo.studies import recipes
@@ -43,6 +45,9 @@ def test_changes_by_dotted_name() -> None:
         ("data.episodes", "10", 10),
         ("training.choose", "last", "last"),
         ("training.betas", "0.8,0.9", (0.8, 0.9)),
+        ("data.target_offset", "1", 1),
+        ("data.share", "0.1", 0.1),
+        ("data.observation_scaling", "minmax+standardise", "minmax+standardise"),
     ],
 )
 def test_a_text_becomes_what_the_field_holds(path: str, text: str, value: object) -> None:
@@ -52,6 +57,57 @@ def test_a_text_becomes_what_the_field_holds(path: str, text: str, value: object
     found = getattr(getattr(changed, folder), name)
     assert found == value
     assert type(found) is type(value)
+
+
+EVERY_KIND = [
+    ("model.activation", "leaky_relu", ["leaky_relu"], "leaky_relu"),
+    ("model.dropout", 0, ["0"], 0.0),
+    ("model.pixel_range", [0, 255], ["0", "255"], (0.0, 255.0)),
+    ("model.prompt_width", 16, ["16"], 16),
+    ("model.continuous_weight", 100, ["100"], 100.0),
+    ("model.label_weight", 0.1, ["0.1"], 0.1),
+    ("model.class_weights", "balanced", ["balanced"], "balanced"),
+    ("model.class_weights", [2, 0.5, 2], ["2", "0.5", "2"], (2.0, 0.5, 2.0)),
+    ("training.learning_rate", 1e-2, ["1e-2"], 0.01),
+    ("data.observation_scaling", "standardise+minmax", ["standardise+minmax"],
+     "standardise+minmax"),
+    ("data.observation_scaling", "none", ["none"], "none"),
+    ("data.target_offset", 1, ["1"], 1),
+    ("data.share", 0.3, ["0.3"], 0.3),
+    ("data.view.cameras", ["mount_cam"], ["mount_cam"], ("mount_cam",)),
+    ("data.view.cameras", [], [], ()),
+]  # fmt: skip
+"""Field, JSON value, words of the command line, what the field then holds."""
+
+
+@pytest.mark.parametrize(("path", "value", "words", "held"), EVERY_KIND)
+def test_json_values_and_the_command_line_say_the_same(
+    path: str, value: object, words: list[str], held: object
+) -> None:
+    """So that an entry of a plan, a line of JSON and an option are one experiment."""
+    tuned = recipes.load("tuned")[1](jaco_play_spec())
+    changed = tuned.changed({path: value})
+    found = attrgetter(path)(changed)
+    assert found == held
+    assert type(found) is type(held)
+    option = "--" + path.replace("_", "-")
+    _, typed = parse_with(Nothing, tuned, [option, *words], verb="train")
+    assert typed == changed
+    assert Experiment.from_plain(json.loads(json.dumps(changed.to_plain()))) == changed
+    if isinstance(value, list) and value:
+        assert tuned.changed({path: ",".join(map(str, value))}) == changed
+
+
+def test_colour_is_a_flag() -> None:
+    tuned = recipes.load("tuned")[1](jaco_play_spec())
+    _, typed = parse_with(Nothing, tuned, ["--data.view.colour"], verb="train")
+    assert typed == tuned.changed({"data.view.colour": True})
+    assert typed.data.view.channels == 6
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Nothing:
+    """No options of its own."""
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -83,8 +139,21 @@ def test_a_typo_lists_the_fields() -> None:
 
 def test_a_value_of_another_kind_is_refused() -> None:
     experiment = recipes.load("ours")[1](jaco_play_spec())
-    with pytest.raises(InputError, match=r"field 'training\.epochs': 'many' is not a int"):
-        experiment.changed({"training.epochs": "many"})
+    for path, value, problem in (
+        ("training.epochs", "many", "field 'training.epochs': 'many' is not a int"),
+        ("training.epochs", 2.5,
+         "field 'training.epochs': is 2.5, expected a whole number or null"),
+        ("data.observation_scaling", "standardize",
+         "field 'observation_scaling': 'standardize' is none of standardise, minmax, "
+         "standardise+minmax, minmax+standardise, none"),
+        ("data.view.colour", "yes", "field 'data.view.colour': 'yes' is not a bool"),
+    ):  # fmt: skip
+        with pytest.raises(InputError) as caught:
+            experiment.changed({path: value})
+        assert str(caught.value) == problem
+    tuned = recipes.load("tuned")[1](jaco_play_spec())
+    with pytest.raises(InputError, match=r"'model\.class_weights': 'even' is not a tuple, nor bal"):
+        tuned.changed({"model.class_weights": "even"})
 
 
 def test_an_unknown_recipe_is_answered_with_near_names() -> None:

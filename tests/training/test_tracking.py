@@ -17,7 +17,8 @@ from bydemo.core.results import read_lines
 from bydemo.training import tracking
 from bydemo.training.tracking import Detached, MetricsFile, WeightsAndBiases, start_tracker
 
-ROW = {"kind": "train", "step": 5, "epoch": 1, "loss": 0.5, "parts": {"mse": 0.25}}
+ROW = {"kind": "train", "step": 5, "epoch": 1, "loss": 0.5, "parts": {"mse": 0.25},
+       "activations": {"head": 0.125}}  # fmt: skip
 
 
 class Listener:
@@ -137,7 +138,9 @@ def test_weights_and_biases_is_offline_unless_asked(
     (_, options), logged, finished = calls
     assert (options["mode"], options["config"]) == ("offline", {"epochs": 2})
     assert options["dir"] == str(tmp_path)
-    assert logged == ("log", ({"train/epoch": 1, "train/loss": 0.5, "train/mse": 0.25}, 5))
+    numbers = {"train/epoch": 1, "train/loss": 0.5, "train/mse": 0.25,
+               "train/activation.head": 0.125}  # fmt: skip
+    assert logged == ("log", (numbers, 5))
     assert finished[0] == "finish"
     assert isinstance(tracking.TRACKERS["wandb-online"](), WeightsAndBiases)
     assert tracking.TRACKERS["wandb-online"]().mode == "online"

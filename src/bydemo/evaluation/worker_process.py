@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import threading
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from multiprocessing.connection import Connection
 from typing import Any, Literal, Protocol
@@ -18,6 +17,7 @@ from bydemo.core.actor import Actor
 from bydemo.core.episode import Episode
 from bydemo.core.errors import BydemoError, InputError, SimulationError
 from bydemo.core.fields import Spec
+from bydemo.core.threads import one_thread_each
 from bydemo.evaluation.actors import ActorFactory
 from bydemo.evaluation.rollout import Rollout, rollout
 from bydemo.sim.task import Task
@@ -26,7 +26,6 @@ KILLED = "worker killed"
 HUNG = "worker hung"
 START_LIMIT = 180.0
 """[s] for a process to import, compile its model and open GL."""
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LP_NUM_THREADS")
 
 
 class TaskConfig(Protocol):
@@ -160,7 +159,7 @@ class Worker:
             raise SimulationError("the pool of workers is closed")
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        with self._starting, _one_thread():
+        with self._starting, one_thread_each():
             process = context.Process(target=_serve, args=(theirs, self._config), daemon=True)
             process.start()
         theirs.close()
@@ -240,18 +239,3 @@ class Worker:
         if known:
             return known
         return f"ended by signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Processes started inside inherit one thread a library, or they would fight for cores."""
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -128,17 +128,18 @@ class BehaviorCloning(Policy):
 
     def predict(self, batch: Batch) -> Prediction:
         """The action chunk for each sample."""
-        known: Tensor = self.observation_branch(self._felt(batch))
-        if self.shapes.view.cameras:
-            known = self.image_branch(self.convolutions(batch["image"])) + known
-        return split_outputs(self.head(known), self.shapes)
+        if not self.shapes.view.cameras:
+            return split_outputs(self.head(self._felt(batch)), self.shapes)
+        seen = self.image_branch(self.convolutions(batch["image"]))
+        return split_outputs(self.head(seen + self._felt(batch)), self.shapes)
 
     def _felt(self, batch: Batch) -> Tensor:
-        """(B, P + E): the proprioception, and the prompt's embedding if there is one."""
+        """(B, 128): what the observation branch gives, which sees the prompt too if asked to."""
         felt = batch["proprioception"]
-        if not self.config.prompt_width:
-            return felt
-        return torch.cat([felt, self.prompt(batch["prompt"])], dim=-1)
+        if self.config.prompt_width:
+            felt = torch.cat([felt, self.prompt(batch["prompt"])], dim=-1)
+        out: Tensor = self.observation_branch(felt)
+        return out
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Losses:
         """MSE of the continuous part plus cross entropy of the labels, by the configured factors;

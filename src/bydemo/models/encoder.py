@@ -65,7 +65,7 @@ class Encoder:
     def encode(
         self, observations: Sequence[Observation], instructions: Sequence[str] | None = None
     ) -> Floats:
-        """(N, Z) latents of independent raw observations, each with its instruction if it has one."""
+        """(N, Z) latents of independent raw observations, each with its instruction, if any."""
         if self.history > 1:
             raise InputError(f"is {self.history}: single observations are not enough",
                              field="history")  # fmt: skip
@@ -77,7 +77,7 @@ class Encoder:
         }
         if self.view.cameras:
             batch["image"] = np.stack([self.view.of(o) for o in observations])
-        return self._encode(self._tensors(batch))
+        return _encoded(self.model, self._tensors(batch))
 
     def batches(self, dataset: Dataset, episodes: str | Sequence[int]) -> Batches:
         """The samples of a split, or of episodes, as the model learned from them: every step, in
@@ -109,9 +109,6 @@ class Encoder:
     def _tensors(self, batch: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
         place = next(self.model.parameters()).device
         return {name: torch.from_numpy(array).to(place) for name, array in batch.items()}
-
-    def _encode(self, batch: Mapping[str, Tensor]) -> Floats:
-        return _encoded(self.model, batch)
 
     def save_pretrained(self, path: Path | str) -> None:
         """Write the model folder, whole or not at all; an older one there is replaced."""

@@ -52,7 +52,6 @@ class Config(RepresentationConfig):
 
     latent: int = 128
     later: tuple[int, ...] = (1, 2, 4, 8)
-    pace: float = 1.0
     later_weight: float = 4.0
     keyframe_weight: float = 1.0
     place_weight: float = 0.5
@@ -96,7 +95,7 @@ class ForwardModel(Representation):
     seen: Tensor
     ahead: Tensor
     present: Tensor
-    pace: Tensor
+    distances: Tensor
 
     def __init__(self, config: Config, shapes: Shapes) -> None:
         super().__init__()
@@ -129,8 +128,8 @@ class ForwardModel(Representation):
         self.refine = self._layers(looked + foreseen + body, half, foreseen)
         self.rest = self._layers(looked + foreseen + body + config.embedding, config.hidden,
                                  config.hidden, config.latent - 2 * foreseen)  # fmt: skip
-        pace = torch.tensor(config.later, dtype=torch.float32)[:, None].pow(-config.pace)
-        self.register_buffer("pace", pace, persistent=False)
+        distances = torch.tensor(config.later, dtype=torch.float32)[:, None]
+        self.register_buffer("distances", distances, persistent=False)
         self.steps = nn.Linear(config.latent, len(config.later) * foreseen)
 
     def _layers(self, inside: int, *widths: int) -> nn.Sequential:
@@ -167,7 +166,8 @@ class ForwardModel(Representation):
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Losses:
         """Parts: `later` and `keyframe`, sums of smooth L1 over components (and distances) in
-        encoded units, unweighted; `place`, the maps' cross entropy [nats] where the stop shows."""
+        encoded units, of `later` per step; and `place`, the maps' cross entropy [nats] where the
+        stop shows. All unweighted."""
         config = self.config
         if self.training:
             batch = varied(
@@ -175,10 +175,8 @@ class ForwardModel(Representation):
             )
         told = self.foresee(batch)
         count, present = len(told.latent), batch["proprioception"][:, self.present]
-        steps = self.steps(told.latent).float().view(count, len(config.later), -1)
-        ways = batch["later_proprioception"][..., self.ahead] - present[:, None]
         stop = batch["keyframe"][:, self.ahead] - present
-        later = _missed([steps], ways * self.pace)
+        later = _missed([self._paces(told)], self._true_paces(batch, present))
         keyframe = _missed([told.first, told.refined], stop)
         total = config.later_weight * later + config.keyframe_weight * keyframe
         parts = {"later": (later.detach(), count), "keyframe": (keyframe.detach(), count)}
@@ -194,15 +192,27 @@ class ForwardModel(Representation):
             parts["place"] = (lost.detach(), int(visible.sum()))
         return Losses(total=total, count=count, parts=parts)
 
+    def _paces(self, told: Forecast) -> Tensor:
+        """(B, J, F) the ways that are foreseen, divided by their distances in steps, so that the
+        next step counts as much as a far one."""
+        return self.steps(told.latent).float().view(len(told.latent), len(self.config.later), -1)
+
+    def _true_paces(self, batch: Batch, present: Tensor) -> Tensor:
+        """The same as it came."""
+        ways = batch["later_proprioception"][..., self.ahead] - present[:, None]
+        return ways / self.distances
+
     def diagnostics(self, batch: Batch) -> dict[str, Tensor]:
-        """How far the forecasts are off, in encoded units: `later` (B, J, F) and `keyframe`
-        (B, F), of what the batch holds; and beside each what standing still would be off."""
+        """How far the forecasts are off, in encoded units: `later` (B, J, F) per step and
+        `keyframe` (B, F), of what the batch holds; and beside each what standing still would
+        be off."""
         told, present = self.foresee(batch), batch["proprioception"][:, self.present]
         found = {}
         if "later_proprioception" in batch:
-            ways = batch["later_proprioception"][..., self.ahead] - present[:, None]
-            steps = self.steps(told.latent).view(ways.shape)
-            found |= {"later": (steps - ways).abs(), "later_standing_still": ways.abs()}
+            paces = self._true_paces(batch, present)
+            found |= {
+                "later": (self._paces(told) - paces).abs(), "later_standing_still": paces.abs()
+            }  # fmt: skip
         if "keyframe" in batch:
             stop = batch["keyframe"][:, self.ahead] - present
             found |= {

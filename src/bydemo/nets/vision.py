@@ -43,7 +43,7 @@ class PixelConv2d(nn.Conv2d):
     """
 
     def __init__(
-        self, *shape: int, pixel_range: tuple[float, float] = (0.0, 1.0), **options: Any
+        self, *shape: Any, pixel_range: tuple[float, float] = (0.0, 1.0), **options: Any
     ) -> None:
         super().__init__(*shape, **options)
         self.pixel_range = pixel_range

@@ -16,6 +16,7 @@ POINTS = 240
 """Training losses are averaged into at most this many points: more cannot be told apart."""
 FEW_EPOCHS = 4
 """With fewer training rows, those written within an epoch are drawn too."""
+_PARTS = {"mse": "MSE", "l1": "L1"}
 
 
 def training_section(runs: Sequence[Run]) -> Section | None:
@@ -37,7 +38,8 @@ def curves_section(runs: Sequence[Run]) -> Section | None:
     if not any(run.metrics for run in runs):
         return None
     parts = {name: None for run in runs for row in run.metrics for name in row.get("parts") or {}}
-    charts = [_curve(runs, None), *(_curve(runs, part) for part in parts), *_norms(runs)]
+    charts = [_curve(runs, None), *(_curve(runs, part) for part in parts)]
+    charts += [*_norms(runs), *_activations(runs)]
     lead = "Thin: training; bold with points: validation. "
     lead += "The dashed line marks the step whose weights were kept."
     if len(runs) > 1:
@@ -141,7 +143,7 @@ def _curve(runs: Sequence[Run], part: str | None) -> Markup:
             )
         )
         marks += _mark(run, colour, alone=len(runs) == 1)
-    title = "Total loss" if part is None else sentence(part.replace("_", " ").replace(".", ", "))
+    title = "Total loss" if part is None else _PARTS.get(part) or _spoken(part)
     return line_chart(series, title=title, x_label="optimiser step", y_label="loss", marks=marks)
 
 
@@ -162,6 +164,34 @@ def _norms(runs: Sequence[Run]) -> list[Markup]:
         return []
     drawn = line_chart(series, title="Gradient norm", x_label="optimiser step", y_label="norm")
     return [drawn]
+
+
+def _activations(runs: Sequence[Run]) -> list[Markup]:
+    """How large what each stage gives is; of one run, since others may have other stages."""
+    if len(runs) != 1:
+        return []
+    rows = [row for row in runs[0].metrics if row.get("activations") and is_number(row.get("step"))]
+    stages = {name: None for row in rows for name in nested(row, "activations")}
+    series = [
+        Series(
+            name=_spoken(stage),
+            x=[float(row["step"]) for row in rows],
+            y=[nested(row, "activations").get(stage) for row in rows],
+            points=True,
+        )
+        for stage in stages
+    ]
+    if not series:
+        return []
+    note = "Of each stage's output, at the last training step of a round, dropout included."
+    drawn = line_chart(series, title="Activations", x_label="optimiser step", zero=True,
+                       y_label="root mean square", note=note)  # fmt: skip
+    return [drawn]
+
+
+def _spoken(name: str) -> str:
+    """A dotted name in words."""
+    return sentence(name.replace("_", " ").replace(".", ", "))
 
 
 def _points(run: Run, kind: str, part: str | None) -> list[tuple[float, float]]:

@@ -11,7 +11,9 @@ from bydemo.data.source import Dataset
 from bydemo.studies.experiment import Experiment
 
 
-def with_class_weights(experiment: Experiment, dataset: Dataset, episodes: Sequence[int]) -> Experiment:
+def with_class_weights(
+    experiment: Experiment, dataset: Dataset, episodes: Sequence[int]
+) -> Experiment:
     """The experiment with class weights `balanced` as numbers of these training episodes; others
     stay as they are."""
     if getattr(experiment.model, "class_weights", ()) != "balanced":
@@ -22,9 +24,9 @@ def with_class_weights(experiment: Experiment, dataset: Dataset, episodes: Seque
 
 
 def balanced_weights(dataset: Dataset, episodes: Sequence[int]) -> tuple[float, ...]:
-    """One number a class, label part after label part: all steps / (classes * steps of the class), of the classes that come,
+    """One number a class, label part after label part: all steps / (classes * steps of the class),
     so that every class weighs the same in sum and a step weighs 1 on average. A class that never
-    comes has 1."""
+    comes is not counted, and has 1."""
     spans = [dataset.episodes[i] for i in episodes]
     columns = dataset.spec.action.columns(labels=True)
     out: list[float] = []

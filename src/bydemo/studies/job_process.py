@@ -21,9 +21,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
+from bydemo.core.threads import one_thread_each
+
 TALK = 0.5
 """[s] between two reports of progress."""
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LP_NUM_THREADS")
 
 
 class Assignment(Protocol):
@@ -184,7 +185,7 @@ class WorkerProcess:
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        with _one_thread():
+        with one_thread_each():
             # A daemon: it ends with this process even if nobody comes to end it.
             process = context.Process(target=serve, args=(theirs,), daemon=True)
             process.start()
@@ -201,18 +202,3 @@ class WorkerProcess:
         code = process.exitcode
         dead = f"by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
         return f"its process ended {dead}"
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Processes started inside inherit one thread a library, or they would fight for cores."""
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

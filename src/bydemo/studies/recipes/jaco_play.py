@@ -103,6 +103,7 @@ def representation(spec: Spec) -> Experiment:
         model=forward_model.Config(
             ignore=(*_rates(spec), *_orientations(spec)),
             foresee=_configuration(spec),
+            relative=_places(spec),
             still=tuple(name for name in spec.cameras if name == "front_cam"),
         ),
         data=DataConfig(view=all_cameras(spec, size=64, colour=True)),
@@ -117,12 +118,13 @@ def representation_head(spec: Spec) -> Experiment:
     """A small policy on our frozen representation, which `representation` left in
     runs/representation."""
     return Experiment(
-        model=latent_policy.Config(encoder="runs/representation", proprioception=True,
-                                   representation={"name": "forward_model"}, dropout=0.1),
-        data=representation(spec).data,
+        model=latent_policy.Config(
+            encoder="runs/representation", representation={"name": "forward_model"}, dropout=0.3
+        ),
+        data=dataclasses.replace(representation(spec).data, action_scaling="standardise"),
         training=TrainingConfig(
             steps=1500, batch_size=128, learning_rate=1e-3, schedule="cosine", warmup=50,
-            optimiser="adamw", weight_decay=1e-3, clip=1.0,
+            optimiser="adamw", weight_decay=0.1, clip=1.0,
         ),
     )  # fmt: skip
 
@@ -161,7 +163,7 @@ def _places(spec: Spec) -> tuple[str, ...]:
 
 
 def _configuration(spec: Spec) -> tuple[str, ...]:
-    """The parts that say how the robot stands: neither rates nor quaternions, nor what is unused."""
+    """The parts that say how the robot stands: those in use but rates and quaternions."""
     left_out = (*_rates(spec), *_orientations(spec))
     parts = (
         (name, f"{name}.{part.name}")
