@@ -195,7 +195,8 @@ class ForwardModel(Representation):
     def _paces(self, told: Forecast) -> Tensor:
         """(B, J, F) the ways that are foreseen, divided by their distances in steps, so that the
         next step counts as much as a far one."""
-        return self.steps(told.latent).float().view(len(told.latent), len(self.config.later), -1)
+        steps: Tensor = self.steps(told.latent)
+        return steps.float().view(len(steps), len(self.config.later), -1)
 
     def _true_paces(self, batch: Batch, present: Tensor) -> Tensor:
         """The same as it came."""
@@ -207,7 +208,7 @@ class ForwardModel(Representation):
         `keyframe` (B, F), of what the batch holds; and beside each what standing still would
         be off."""
         told, present = self.foresee(batch), batch["proprioception"][:, self.present]
-        found = {}
+        found: dict[str, Tensor] = {}
         if "later_proprioception" in batch:
             paces = self._true_paces(batch, present)
             found |= {

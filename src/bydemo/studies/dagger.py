@@ -22,7 +22,7 @@ from bydemo.core.config import to_plain
 from bydemo.core.errors import BydemoError, InputError
 from bydemo.core.results import read_json, read_lines, versions, write_json
 from bydemo.data.source import Dataset
-from bydemo.evaluation.actors import ActorFactory, ExpertActor, SavedPolicy, StillActor, described
+from bydemo.evaluation.actors import ActorFactory, ExpertActor, SavedPolicy, described
 from bydemo.evaluation.callables import as_factory
 from bydemo.evaluation.rollout import recorded_spec
 from bydemo.evaluation.teaching import MixedActor
@@ -111,13 +111,15 @@ class _Dagger:
 
     def play(self, pool: EpisodePool, now: Round) -> None:
         """Train the round's learner, if it has one, and let the mixture act."""
-        learner = self._learner(now) if now.number else StillActor()
-        actor = MixedActor(learner=learner, teacher=self.teacher, beta=now.beta)
+        actor = self._mixture(now) if now.number else self.settings.demonstrator(self.teacher)
         what = f"round {now.number} of {self.settings.rounds}: acting"
         with self._nothing_unless_stored(now):
             self.aggregate.collect(
                 pool, actor, now, lambda done, total: self.tell(what, done, total)
             )
+
+    def _mixture(self, now: Round) -> ActorFactory:
+        return MixedActor(learner=self._learner(now), teacher=self.teacher, beta=now.beta)
 
     def finish(self) -> dict[str, Any]:
         """Train the whole recipe on everything, and add the rounds to the run's results."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from bydemo.core.errors import InputError
+from bydemo.evaluation.actors import ActorFactory, StillActor
+from bydemo.evaluation.teaching import MixedActor, NoisyActor
 
 if TYPE_CHECKING:  # torch, which the help of the command line does without
     from bydemo.studies.experiment import Experiment
@@ -49,6 +52,8 @@ class DaggerSettings:
     chooses its epoch by them, otherwise none.
     warm_start: train each round's learner on from the last one's weights; the last training always
     begins afresh.
+    noise: standard deviation [raw unit] of a disturbance of what the expert does in its own
+    demonstrations (DART), so that they show how to come back; the labels stay its own.
     effort: share of the recipe's training that a round's learner gets; all of it unless given, a
     quarter with a warm start.
     """
@@ -62,6 +67,7 @@ class DaggerSettings:
     validation_share: float | None = None
     warm_start: bool = False
     effort: float | None = None
+    noise: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("episodes_first", "rounds", "episodes_a_round"):
@@ -81,6 +87,15 @@ class DaggerSettings:
         if self.effort is not None and not 0 < self.effort <= 1:
             raise InputError(f"is {self.effort:g}, expected more than 0 and at most 1",
                              field="effort")  # fmt: skip
+
+        if not (math.isfinite(self.noise) and self.noise >= 0):
+            raise InputError(f"is {self.noise:g}, expected 0 or more", field="noise")
+
+    def demonstrator(self, teacher: ActorFactory) -> ActorFactory:
+        """Who acts in round 0; the label is the teacher's in any case."""
+        if self.noise > 0:
+            return NoisyActor(teacher, self.noise)
+        return MixedActor(learner=StillActor(), teacher=teacher, beta=1.0)
 
     def beta(self, number: int) -> float:
         """Probability that the expert's action is executed in a round."""

@@ -148,7 +148,9 @@ def _arms(options: Config) -> Iterator[Arm]:
         yield _trained(options, f"cloning-{size}", size)
     for size in (options.few, options.middle):
         yield _trained(options, f"dart-{size}", size, dataset=DISTURBED)
-    yield _dagger(options)
+    few = options.few
+    yield _dagger(options, f"dagger-{few}", first=max(1, few // 10), noise=0.0)
+    yield _dagger(options, f"dart-dagger-{few}", first=few // 2, noise=SIGMA)
     if options.preset == "full":
         for name, changes in ABLATIONS.items():
             yield _trained(options, name, options.middle, changes=changes)
@@ -170,15 +172,14 @@ def _trained(
     )
 
 
-def _dagger(options: Config) -> Arm:
-    """A tenth of the episodes are the expert's own; then the learner acts, one at a time."""
-    first = max(1, options.few // 10)
+def _dagger(options: Config, name: str, first: int, noise: float) -> Arm:
+    """`first` demonstrations; then the learner acts, one episode at a time."""
     settings = DaggerSettings(
         episodes_first=first, rounds=options.few - first, episodes_a_round=1, schedule="zero",
-        first_seed=FIRST_SEED, effort=0.1,
+        first_seed=FIRST_SEED, effort=0.1, noise=noise,
     )  # fmt: skip
     return Arm(
-        name=f"dagger-{options.few}",
+        name=name,
         work=DaggerAndJudge(
             task=task_config("pusher"), recipe="states.cloning", changes=_shortened(options),
             settings=settings, judging=_judging(options),
@@ -194,6 +195,7 @@ def _curve(options: Config) -> Curve:
         "cloning": {f"cloning-{size}": size for size in options.sizes},
         "cloning, DART": {f"dart-{size}": size for size in (options.few, options.middle)},
         "cloning, DAgger": {f"dagger-{options.few}": options.few},
+        "cloning, DART then DAgger": {f"dart-dagger-{options.few}": options.few},
     }
     return Curve(x_label="demonstrations", series=series)
 
@@ -211,13 +213,14 @@ def _shortened(options: Config) -> dict[str, Any]:
 
 def _questions(options: Config) -> Iterator[Question]:
     middle, few = options.middle, options.few
-    yield Question(
-        title=f"What does the recipe make of {middle} clean demonstrations?",
-        varies="activation, learning rate and its schedule; same size, same steps",
-        why="A rate that falls to nothing ends in a minimum instead of wandering about one, and a "
-        "smooth network errs less between the demonstrated states.",
-        decides=SCORE, also=ALSO, control=f"homework-{middle}", arms=(f"cloning-{middle}",),
-    )  # fmt: skip
+    for size in options.sizes[-3:]:
+        yield Question(
+            title=f"What does the recipe make of {size} clean demonstrations?",
+            varies="activation, learning rate and its schedule; same size, same steps",
+            why="A rate that falls to nothing ends in a minimum instead of wandering about one, "
+            "and a smooth network errs less between the demonstrated states.",
+            decides=SCORE, also=ALSO, control=f"homework-{size}", arms=(f"cloning-{size}",),
+        )  # fmt: skip
     for recipe in ("homework", "cloning"):
         yield Question(
             title=f"How many demonstrations does {recipe} need?",
@@ -230,10 +233,10 @@ def _questions(options: Config) -> Iterator[Question]:
     yield Question(
         title=f"What are {few} demonstrations worth if they show how to come back?",
         varies="who leads into the demonstrated states: the expert, the expert under a "
-        "disturbance (DART), the learner (DAgger)",
+        "disturbance (DART), the learner (DAgger), or half of them each of the last two",
         why="Clean demonstrations never show a mistake being put right.",
         decides=SCORE, also=ALSO, control=f"cloning-{few}",
-        arms=(f"dart-{few}", f"dagger-{few}"),
+        arms=(f"dart-{few}", f"dagger-{few}", f"dart-dagger-{few}"),
     )  # fmt: skip
     yield Question(
         title=f"Does a disturbance still help with {middle}?",
