@@ -107,6 +107,7 @@ def test_effort_shortens_what_bounds_the_training() -> None:
         ({"schedule": "cosine"}, "'cosine' is none of exponential, linear, zero"),
         ({"decay": 1.0}, "is 1, expected at least 0 and less than 1: else the learner never acts"),
         ({"validation_share": 0.9}, "field 'validation_share': is 0.9, expected 0 to 0.5"),
+        ({"noise": -0.1}, "field 'noise': is -0.1, expected 0 or more"),
         ({"effort": 0.0}, "field 'effort': is 0, expected more than 0 and at most 1"),
     ],
 )
@@ -155,6 +156,20 @@ def test_the_label_is_the_experts_whoever_acted(done: Path) -> None:
         own = np.array([learner.act(observation) for observation in seen])
         np.testing.assert_array_equal(executed[~by_expert], own[~by_expert])
         assert not np.array_equal(executed, episode.action)
+
+
+def test_demonstrations_may_be_disturbed_and_keep_their_labels(tmp_path: Path) -> None:
+    go(tmp_path, settings=replace(SETTINGS, rounds=1, noise=0.05, schedule="zero"))
+    data = Dataset.open(tmp_path / "data")
+    for record in data.episodes:
+        episode = data.episode(record.index)
+        seen = [{n: a[t] for n, a in episode.observation.items()} for t in range(len(episode))]
+        np.testing.assert_array_equal(episode.action, [steer(o) for o in seen])
+    shown = data.episode(0)
+    apart = (shown.annotation["executed_action"] - shown.action)[:, :2]
+    assert shown.info["acted"] == "expert"
+    assert 0.02 < apart.std() < 0.06
+    assert abs(apart.mean()) < 0.03
 
 
 def test_the_run_acts_and_is_judged_like_any_other(done: Path, tmp_path: Path) -> None:
