@@ -28,7 +28,7 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(data):
     path = data.parent / "run"
-    assert bydemo("train states.homework {0} --run {1} --training.epochs 2", data, path) == 0
+    assert bydemo("train states.homework {0} --run {1} --training.steps 20", data, path) == 0
     return path
 
 

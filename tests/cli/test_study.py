@@ -39,9 +39,10 @@ def test_a_study_from_nothing_and_once_more(
     assert main(words) == 0
     said = capsys.readouterr().out
     for text in ("It underfits.", "the control", "cannot tell from n = 2 seeds", "min a run",
-                 f"Next: bydemo report {tmp_path / 's'}"):  # fmt: skip
+                 "report.html opens in any browser"):  # fmt: skip
         assert text in said, said
     assert said.index("It underfits.") < said.index("the control")
+    assert "How long to train?" in (tmp_path / "s" / "report.html").read_text()
     found = read_json(tmp_path / "s" / "results.json")
     assert found["options"] == {"rollouts": 3, "epochs": 3, "seeds": [1, 2], "episodes": 8}
     assert main(words) == 0

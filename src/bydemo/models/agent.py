@@ -134,7 +134,7 @@ class Agent:
         """Raw actions and label probabilities for an encoded batch, e.g. one of a data loader."""
         place = next(self.model.parameters()).device
         inputs = {
-            name: torch.from_numpy(batch[name]).to(place)
+            name: torch.from_numpy(np.require(batch[name], requirements="W")).to(place)
             for name in ("image", "proprioception", "prompt")
             if name in batch
         }

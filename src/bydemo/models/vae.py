@@ -119,7 +119,9 @@ class VAE(Representation):
                 nn.Linear((config.decoder_width, *widths[:1])[-1], felt),
             )
             told = config.proprioception_likelihood
-            likelihoods[PROPRIOCEPTION] = Gaussian() if told == "gaussian" else SquaredError()
+            likelihoods[PROPRIOCEPTION] = (
+                Gaussian(start=0.3) if told == "gaussian" else SquaredError()
+            )
             joined += (felt, *widths)[-1]
         self.encoders, self.decoders, self.likelihoods = encoders, decoders, likelihoods
         self.mean = nn.Linear(joined, config.latent)
