@@ -5,6 +5,7 @@ import shutil
 import time
 
 import pytest
+from tests.report.chaptered_study import write_chaptered_study
 from tests.report.latent_runs import write_latent_run
 from tests.report.pusher_runs import write_pusher_run
 from tests.report.studies import write_study
@@ -34,12 +35,14 @@ def pages(make_run, tmp_path_factory):
     runs = [
         make_run(base / name, name, successes=won) for name, won in (("ours", 91), ("tuned", 44))
     ]
+    arm = write_chaptered_study(base / "arm")
     return {
         "one run": write_report(runs[:1], base / "one.html"),
         "two runs": write_report(runs, base / "two.html"),
         "representation": write_report([write_latent_run(base / "vae")], base / "latent.html"),
         "returns": write_report([write_pusher_run(base / "r", "r")], base / "returns.html"),
         "study": write_study_page(write_study(base / "study"), base / "study" / "report.html"),
+        "chapters": write_study_page(arm, arm / "report.html"),
     }
 
 
@@ -63,7 +66,9 @@ def opened(browser):
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}px")
-@pytest.mark.parametrize("kind", ["one run", "two runs", "representation", "returns", "study"])
+@pytest.mark.parametrize(
+    "kind", ["one run", "two runs", "representation", "returns", "study", "chapters"]
+)
 def test_nothing_overflows_errs_or_is_fetched(opened, pages, kind, size):
     page, said, asked = opened(pages[kind], size)
     page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")

@@ -43,8 +43,8 @@ def test_the_question_stands_before_its_outcome(html):
 def test_effects_show_value_difference_interval_verdict_basis_and_cost(html):
     row = re.search(r"<tr><th[^>]*>dart, 200 episodes</th>.*?</tr>", section(html, "Does noise"))
     cells = re.sub(r"<[^>]+>", "|", row.group(0))
-    for words in ("99.7", "+7.3", "[+4.4, +10.2]", "better", "3 seeds \u00d7 100 episodes", "1.2",
-                  "0.018"):  # fmt: skip
+    for words in ("99.7", "+7.3", "[+4.4, +10.2]", "better", "3 seeds", "\u00d7 100 episodes",
+                  "1.2 min", "0.018 CPU-h"):  # fmt: skip
         assert words in cells, words
 
 
@@ -185,6 +185,14 @@ def test_a_run_folder_is_no_study_and_a_study_is(folder):
       "gripper accuracy, copy previous (test split)"),
      ("offline.test.policy.position.direction", ("offline.test.policy.position.rmse",),
       "position direction cosine (test split)"),
+     ("probe.latent.object_position (out of the hand).linear.r2", (),
+      "object position (out of the hand), linear probe, R²"),
+     ("probe.pixel components.phase.nearest.macro_f1", (),
+      "phase, nearest-neighbour probe, macro F1, of pixel components"),
+     ("probe.broken", (), "probe broken"), ("latent.active", (), "active units"),
+     ("latent.effective", (), "effective dimension"), ("latent.kl", (), "KL of the latent [nats]"),
+     ("latent.kept.image", (), "variance kept, image"),
+     ("latent.purity.gripper_action", (), "neighbours with the same gripper action"),
      ("somewhere.else", (), "somewhere else")],
 )  # fmt: skip
 def test_figures_have_names_in_words(path, known, title):
@@ -196,6 +204,18 @@ def test_shares_are_written_in_per_cent_and_their_differences_in_points():
     found = {"value": 0.085, "low": -0.01, "high": 0.18}
     assert rate.write(0.931) == "93.1\u00a0%"
     assert (rate.write_gap(found), rate.write_gap_range(found)) == ("+8.5", "[\u22121.0, +18.0]")
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [("probe.latent.phase.linear.macro_f1", "41.2\u00a0%"),
+     ("probe.latent.phase.nearest.accuracy", "41.2\u00a0%"),
+     ("latent.kept.image", "41.2\u00a0%"), ("latent.purity.phase", "41.2\u00a0%"),
+     ("probe.latent.distance.linear.r2", "0.412"), ("probe.latent.distance.linear.rmse", "0.412"),
+     ("latent.active", "0.412"), ("latent.kl", "0.412")],
+)  # fmt: skip
+def test_of_a_representation_only_shares_are_written_in_per_cent(path, said):
+    assert figure_name(path).write(0.412) == said
 
 
 def test_the_page_of_a_reference_does_not_pretend_that_it_was_trained(folder, html):

@@ -24,7 +24,7 @@ from bydemo.report.frame import (
     swatches,
 )
 from bydemo.report.heatmap import confusion_matrix
-from bydemo.report.lines import Mark, Series, line_chart
+from bydemo.report.lines import Mark, Series, legend_of, line_chart
 from bydemo.report.scatter import Spot, scatter_chart
 from bydemo.report.strips import Strip, strip_chart
 from bydemo.report.svg import DASH, PERCENT, Axis, Number, element, figure, finite, is_number
@@ -33,7 +33,7 @@ from bydemo.report.svg import percent as share_text
 __all__ = [
     "COLOURS",
     "Bar", "Mark", "Series", "Spot", "Strip", "bar_chart", "confusion_matrix", "histogram",
-    "line_chart", "scatter_chart", "strip_chart",
+    "legend_of", "line_chart", "scatter_chart", "strip_chart",
 ]  # fmt: skip
 
 

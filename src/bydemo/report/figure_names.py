@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bydemo.report.latent_words import JUDGED
 from bydemo.report.measures import measure
 from bydemo.report.svg import (
     DASH,
@@ -20,6 +21,14 @@ from bydemo.report.svg import (
 )
 
 _ROLLOUTS = {"rate": "success rate", "steps": "episode length"}
+_PROBES = {"linear": "linear probe", "nearest": "nearest-neighbour probe"}
+_LATENT = {
+    "active": "active units",
+    "effective": "effective dimension",
+    "kl": "KL of the latent [nats]",
+}
+_SHARES = ("macro_f1", "accuracy")
+"""Figures of probes that are written in per cent."""
 _TRAINING = {
     "loss": "validation loss",
     "training_loss": "training loss",
@@ -105,6 +114,10 @@ def figure_name(path: str, known: Collection[str] = ()) -> FigureName:
         return FigureName(path=path, title=title, percent=kind == "rate")
     if block == "offline":
         return _offline(path, rest, known)
+    if block == "probe" and rest.count(".") >= 3:
+        return _probe(path, rest)
+    if block == "latent":
+        return _latent(path, rest)
     if block == "training":
         return FigureName(path=path, title=_TRAINING.get(rest, f"training {spoken(rest)}"))
     return FigureName(path=path, title=spoken(path.replace(".", " ")))
@@ -118,3 +131,24 @@ def _offline(path: str, rest: str, known: Collection[str]) -> FigureName:
     kind = measure(key, vector=vector)
     own = kind.title if candidate == "policy" else f"{kind.title}, {candidate}"
     return FigureName(path=path, title=f"{own} ({split} split)", percent=kind.percent)
+
+
+def _probe(path: str, rest: str) -> FigureName:
+    """What is read off a representation; of one beside the judged one, whose name is said."""
+    representation, _, rest = rest.partition(".")
+    rest, _, kind = rest.rpartition(".")
+    target, _, probe = rest.rpartition(".")
+    title = f"{spoken(target)}, {_PROBES.get(probe, spoken(probe))}, {measure(f'.{kind}').title}"
+    if representation != JUDGED:
+        title = f"{title}, of {spoken(representation)}"
+    return FigureName(path=path, title=title, percent=kind in _SHARES)
+
+
+def _latent(path: str, rest: str) -> FigureName:
+    kind, _, what = rest.partition(".")
+    if kind == "kept" and what:
+        return FigureName(path=path, title=f"variance kept, {spoken(what)}", percent=True)
+    if kind == "purity" and what:
+        title = f"neighbours with the same {spoken(what)}"
+        return FigureName(path=path, title=title, percent=True)
+    return FigureName(path=path, title=_LATENT.get(rest, f"latent {spoken(rest)}"))

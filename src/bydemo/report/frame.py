@@ -29,7 +29,7 @@ def grid_of(x_axis: Axis, y_axis: Axis, x_label: str, y_label: str, height: floa
         out.append(element("text", text, x=x_axis.start - 6, y=y + 4, class_="tick end"))
     for x, text in x_axis.labels(6):
         out.append(element("line", x1=x, x2=x, y1=y_axis.start, y2=y_axis.start + 4, class_="axis"))
-        near_edge = x > WIDTH - 16
+        near_edge = x + text_width(text, 11.5) / 2 > WIDTH - 1
         spot = WIDTH - 2.0 if near_edge else x
         side = "end" if near_edge else "middle"
         out.append(element("text", text, x=spot, y=y_axis.start + 17, class_=f"tick {side}"))

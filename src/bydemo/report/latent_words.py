@@ -10,6 +10,8 @@ from bydemo.report.svg import is_number, listed, percent, spoken
 
 HEADLINE = {"label": "macro_f1", "number": "r2"}
 """The figure that is spoken of, by the kind of target."""
+JUDGED = "latent"
+"""The name of the representation that is judged, among its rivals."""
 LINEAR, NEAREST, CONSTANT = "linear", "nearest", "constant"
 RAN_OUT = (
     "The learning rate had run out by then, which flattens any curve: more epochs at a higher rate "

@@ -26,8 +26,9 @@ class Series:
     """A line: `y` over `x`, with an interval `low`..`high` around it if both are given.
 
     `colour` is the number of a series colour; None takes the next. `quiet` draws it thin and
-    pale, as background (a noisy training loss behind a validation loss). `whiskers` draws the
-    interval of each point as a stroke rather than all of them as a band.
+    pale, as background (a noisy training loss behind a validation loss); `grey` draws it in no
+    colour, as what the others stand beside. `whiskers` draws the interval of each point as a
+    stroke rather than all of them as a band.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Series:
     colour: int | None = None
     dashed: bool = False
     quiet: bool = False
+    grey: bool = False
     points: bool = False
     whiskers: bool = False
 
@@ -61,10 +63,12 @@ def line_chart(
     zero: bool = False,
     equal: bool = False,
     log: bool = False,
+    legend: bool = True,
     note: str = "",
 ) -> Markup:
     """Lines with optional intervals and marks; `equal` gives both axes the same scale, `log`
-    makes the horizontal one logarithmic, with positive values only.
+    makes the horizontal one logarithmic, with positive values only. Without `legend` the names
+    stand elsewhere, see `legend_of`.
 
     Rare outliers (a first loss far above all others) are cut off at the top rather than
     flattening the rest, and the note then says so.
@@ -95,12 +99,29 @@ def line_chart(
     if top < max(shown):
         note = f"{note} Values up to {figure(max(shown))} are cut off at the top.".strip()
     names = [line for line in series if line.name]
-    legend = _legend(series) if len(names) > 1 or (names and not title) else Markup("")
-    return chart_figure(title, drawing(height, title, *parts), legend, note=note)
+    needed = legend and (len(names) > 1 or (names and not title))
+    key = legend_of(series) if needed else Markup("")
+    return chart_figure(title, drawing(height, title, *parts), key, note=note)
+
+
+def legend_of(series: Sequence[Series]) -> Markup:
+    """The names of the lines, each beside its colour."""
+    names = []
+    for number, line in enumerate(series):
+        style = " dashed" if line.dashed else " pale" if line.quiet else ""
+        names.append((line.name, f"{_colour(line, number)}{style}"))
+    return swatches(names)
+
+
+def _colour(line: Series, number: int) -> str:
+    """The CSS class of the series that stands at place `number`."""
+    if line.grey:
+        return "grey"
+    return f"c{(number if line.colour is None else line.colour) % COLOURS}"
 
 
 def _line(line: Series, x_axis: Axis, y_axis: Axis, number: int) -> Markup:
-    colour = f"c{(number if line.colour is None else line.colour) % COLOURS}"
+    colour = _colour(line, number)
     drawn: list[Markup] = []
     if line.low and line.high:
         drawn += _interval(line, x_axis, y_axis, colour)
@@ -120,7 +141,8 @@ def _line(line: Series, x_axis: Axis, y_axis: Axis, number: int) -> Markup:
             )
     style = f"line {colour}{' quiet-line' if line.quiet else ''}"
     dash = "5 4" if line.dashed else None
-    drawn.insert(0, element("path", d="".join(path), class_=style, stroke_dasharray=dash))
+    named = [element("title", line.name)] if line.name else []
+    drawn.insert(0, element("path", *named, d="".join(path), class_=style, stroke_dasharray=dash))
     return element("g", *drawn)
 
 
@@ -151,12 +173,3 @@ def _mark(mark: Mark, axis: Axis, upper: float, lower: float) -> Markup:
         element("line", x1=x, x2=x, y1=upper - 12, y2=lower, class_=f"mark{colour}"),
         element("text", mark.text, x=x + offset, y=upper - 5, class_=f"tick {side}"),
     )
-
-
-def _legend(series: Sequence[Series]) -> Markup:
-    names = []
-    for number, line in enumerate(series):
-        colour = (number if line.colour is None else line.colour) % COLOURS
-        style = " dashed" if line.dashed else " pale" if line.quiet else ""
-        names.append((line.name, f"c{colour}{style}"))
-    return swatches(names)

@@ -47,20 +47,53 @@ class Section:
     @property
     def anchor(self) -> str:
         """The section's address within the page."""
-        return "".join(c if c.isalnum() else "-" for c in self.title.lower()).strip("-")
+        return anchor(self.title)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chapter:
+    """Sections that belong together, under a heading of their own that `about` explains."""
+
+    title: str
+    sections: Sequence[Section]
+    about: str = ""
+
+    @property
+    def anchor(self) -> str:
+        """The chapter's address within the page."""
+        return anchor(self.title)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What came out in a chapter, a line each, for the head of the page; `address`: the anchor
+    that its title leads to, if any."""
+
+    title: str
+    lines: Sequence[Cell]
+    address: str = ""
+
+
+def anchor(title: str) -> str:
+    """The address of what is headed by `title` within the page."""
+    return "".join(c if c.isalnum() else "-" for c in title.lower()).strip("-")
 
 
 def render_page(
     *,
     title: str,
     sections: Sequence[Section],
+    chapters: Sequence[Chapter] = (),
     subtitle: str = "",
     verdict: Sequence[str] = (),
+    findings: Sequence[Findings] = (),
     tiles: Sequence[Tile] = (),
     footer: str = "",
     home: Home | None = None,
 ) -> str:
-    """The whole page as HTML; `verdict` holds its first paragraphs, the first one the headline."""
+    """The whole page as HTML; `verdict` holds its first paragraphs, the first one the headline, and
+    `findings` follow them. Chapters stand before the other sections.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("bydemo.report", "templates"),
         autoescape=True,
@@ -77,7 +110,9 @@ def render_page(
         title=title,
         subtitle=subtitle,
         verdict=list(verdict),
+        findings=list(findings),
         tiles=list(tiles),
+        chapters=list(chapters),
         sections=list(sections),
         footer=footer,
         home=home,

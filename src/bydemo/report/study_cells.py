@@ -1,4 +1,4 @@
-"""The cells that a study's tables share: values, differences, verdicts, and what runs cost."""
+"""The cells that a study's tables share: values, differences and verdicts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from markupsafe import Markup
 from bydemo.report.figure_names import FigureName
 from bydemo.report.page import Cell
 from bydemo.report.study_reading import Study
-from bydemo.report.svg import DASH, MINUS, element, figure, is_number, sentence
+from bydemo.report.svg import DASH, MINUS, element, is_number, sentence
 
 
 def outcome(verdict: object) -> str:
@@ -67,7 +67,10 @@ def basis(found: Mapping[str, Any]) -> Cell:
     n, episodes = found.get("n"), found.get("episodes")
     parts = [_count(n, "seed")] if is_number(n) and n else []
     parts += [_count(episodes, "episode")] if is_number(episodes) else []
-    said = element("span", " \u00d7 ".join(parts) or DASH)
+    said = Markup(" ").join(
+        element("span", f"\u00d7 {part}" if number else part, class_="range" if number else None)
+        for number, part in enumerate(parts)
+    ) or element("span", DASH)
     if n == 1:
         return said + element("span", "other seeds: unknown", class_="range")
     return said
@@ -75,19 +78,3 @@ def basis(found: Mapping[str, Any]) -> Cell:
 
 def _count(number: float, what: str) -> str:
     return f"{number:,.0f} {what}{'' if number == 1 else 's'}"
-
-
-def minutes(cost: Mapping[str, Any]) -> str:
-    """Wall minutes a run."""
-    return _small(cost.get("wall_minutes"))
-
-
-def hours(cost: Mapping[str, Any]) -> str:
-    """CPU-hours a run."""
-    return _small(cost.get("cpu_hours"))
-
-
-def _small(value: object) -> str:
-    if not is_number(value):
-        return DASH
-    return "<0.001" if 0 < value < 0.001 else figure(value, 2)

@@ -12,6 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from bydemo.report.page import (
+    Findings,
     Home,
     Section,
     Tile,
@@ -24,11 +25,10 @@ from bydemo.report.page import (
 )
 from bydemo.report.reading import Run, read_run
 from bydemo.report.run_report import report_html
-from bydemo.report.study_questions import question_section, question_verdict
-from bydemo.report.study_rankings import ranking_verdict, rankings_section
+from bydemo.report.study_chapters import chapters_of, told_beside
 from bydemo.report.study_reading import PAGE, RESULTS, Study, read_study, relative
-from bydemo.report.study_searches import searches_section
 from bydemo.report.study_tables import arms_section, data_section, failures_section
+from bydemo.report.study_verdicts import headline, question_verdict, ranking_verdict
 from bydemo.report.svg import figure, is_number
 
 
@@ -40,7 +40,7 @@ def write_study_page(folder: Path, destination: Path) -> Path:
     """
     study = read_study(folder, destination)
     runs = finished_runs(study)
-    html = study_html(study, {name: study.address(run.path / PAGE) for name, run in runs.items()})
+    html = study_html(study, runs)
     for run in runs.values():
         page = run.path / PAGE
         home = Home(title=study.title, address=relative(destination, page))
@@ -48,13 +48,15 @@ def write_study_page(folder: Path, destination: Path) -> Path:
     return write_page(destination, html)
 
 
-def study_html(study: Study, pages: Mapping[str, str]) -> str:
-    """The page as text; `pages`: a run's folder inside the study -> the address of its page."""
-    questions = study.rows("questions")
+def study_html(study: Study, runs: Mapping[str, Run]) -> str:
+    """The page as text; `runs`: a run's folder inside the study -> the run."""
+    pages = {folder: study.address(run.path / PAGE) for folder, run in runs.items()}
+    chapters, findings = chapters_of(study, runs)
+    beside = told_beside(study, runs)
+    if chapters and beside.lines:
+        findings.append(Findings(title="Beside the chapters", lines=beside.lines))
     sections: list[Section | None] = [
-        *(question_section(study, found, n) for n, found in enumerate(questions, start=1)),
-        rankings_section(study),
-        searches_section(study, pages),
+        *beside.sections,
         failures_section(study),
         arms_section(study, pages),
         data_section(study),
@@ -64,6 +66,8 @@ def study_html(study: Study, pages: Mapping[str, str]) -> str:
         title=study.title,
         subtitle=str(study.data.get("about") or ""),
         verdict=_verdict(study),
+        findings=findings,
+        chapters=chapters,
         tiles=_tiles(study),
         sections=[section for section in sections if section is not None],
         footer="Written by bydemo from the study's own files; nothing on this page is fetched "
@@ -107,6 +111,8 @@ def _verdict(study: Study) -> list[str]:
             f"Not finished: {jobs.get('finished', '?')} of {jobs.get('total', '?')} jobs are done"
             f" and {jobs.get('failed', 0)} failed. What follows holds for what is there."
         )
+    if study.rows("chapters"):
+        return [*said, headline(study)]
     said += [question_verdict(study, question) for question in study.rows("questions")]
     said += [ranking_verdict(study, ranking) for ranking in study.rows("rankings")]
     return [text for text in said if text] or ["This study asks no question."]

@@ -10,26 +10,30 @@ from markupsafe import Markup
 from bydemo.report.charts import Series, Strip, line_chart, strip_chart
 from bydemo.report.figure_names import FigureName
 from bydemo.report.page import Cell, Section, folded, heading, row_of, table
-from bydemo.report.reading import nested
+from bydemo.report.reading import Run, nested
 from bydemo.report.reproduction_sections import flat
 from bydemo.report.study_cells import (
     asked,
     basis,
     estimate_cell,
     gap_cell,
-    hours,
     in_words,
-    minutes,
     outcome,
 )
+from bydemo.report.study_convergence import convergence_table
+from bydemo.report.study_costs import cost_columns, cost_note
+from bydemo.report.study_learning_curves import learning_curves
 from bydemo.report.study_reading import Study
 from bydemo.report.svg import DASH, element, is_number
 
 SEEDS = "One dot a training seed; the diamond is their mean with its 95\u00a0% interval."
 
 
-def question_section(study: Study, question: Mapping[str, Any], number: int) -> Section:
-    """The question, its conclusions, charts, and the table of effects."""
+def question_section(
+    study: Study, question: Mapping[str, Any], runs: Mapping[str, Run], number: str
+) -> Section:
+    """The question, its conclusions, charts, and the table of effects; `runs`: a run's folder
+    inside the study -> the run."""
     name = study.named(str(question.get("decides", "")))
     body = [
         asked(
@@ -44,24 +48,12 @@ def question_section(study: Study, question: Mapping[str, Any], number: int) -> 
         _curve(study, question, name),
         _effects(study, question, name),
         _beside(study, question),
+        convergence_table(study, _names(question), runs),
+        learning_curves(study, _names(question), runs),
         _settings(study, question),
     ]
-    title = str(question.get("title") or f"Question {number}")
-    return Section(title=f"{number}. {title}", body=Markup("").join(body))
-
-
-def question_verdict(study: Study, question: Mapping[str, Any]) -> str:
-    """The whole question in a sentence: who is better than the control, who is worse, and of whom
-    that cannot be told."""
-    control = study.label(str(question.get("control", "")))
-    groups: dict[str, list[str]] = {"better": [], "worse": [], "unclear": []}
-    for effect in question.get("effects") or []:
-        groups[outcome(effect.get("verdict"))].append(study.label(str(effect.get("arm"))))
-    words = {"better": f"better than {control}", "worse": f"worse than {control}",
-             "unclear": f"cannot be told from {control}"}  # fmt: skip
-    parts = [f"{words[kind]}: {', '.join(names)}" for kind, names in groups.items() if names]
-    decided = study.named(str(question.get("decides", ""))).title
-    return f"{question.get('title') or 'A question'} By {decided}, {'; '.join(parts) or DASH}."
+    title = str(question.get("title") or "A question")
+    return Section(title=f"{number} {title}", body=Markup("").join(body))
 
 
 def _direction(question: Mapping[str, Any]) -> str:
@@ -168,26 +160,31 @@ def _scaled(value: object, scale: float) -> float | None:
 
 def _effects(study: Study, question: Mapping[str, Any], name: FigureName) -> Markup:
     control = str(question.get("control", ""))
-    heads = ["", name.title, "difference", "verdict", "n", "minutes a run", "CPU-hours a run"]
-    rows: list[list[Cell]] = [_effect_row(study, control, name, None)]
-    for effect in question.get("effects") or []:
-        rows.append(_effect_row(study, str(effect.get("arm")), name, effect))
-    return heading("Effects") + table(heads, rows)
+    effects = question.get("effects") or []
+    arms = [control, *(str(effect.get("arm")) for effect in effects)]
+    costs = cost_columns(study, arms)
+    heads = ["", name.title, "difference", "verdict", "n", *(column.head for column in costs)]
+    rows = [
+        [*_effect_row(study, arm, name, effect), *(column.write(study, arm) for column in costs)]
+        for arm, effect in zip(arms, [None, *effects], strict=True)
+    ]
+    return heading("Effects") + table(heads, rows) + cost_note(study, arms, costs)
 
 
 def _effect_row(
     study: Study, arm: str, name: FigureName, effect: Mapping[str, Any] | None
 ) -> list[Cell]:
-    own, cost = study.estimate(arm, name.path), study.cost(arm)
+    own = study.estimate(arm, name.path)
     row: list[Cell] = [study.label(arm), estimate_cell(name, own)]
     if effect is None:
         row += ["control", "", basis(own)]
     else:
         found = nested(effect, "figures").get(name.path) or {}
         verdict = str(effect.get("verdict") or DASH)
-        said = element("span", in_words(study, verdict), class_=f"{outcome(verdict)} wrapped")
+        short = verdict.partition(" from n = ")[0]  # which n is told in the next column
+        said = element("span", in_words(study, short), class_=f"{outcome(verdict)} wrapped")
         row += [gap_cell(name, found), said, basis(found if "value" in found else own)]
-    return [*row, minutes(cost), hours(cost)]
+    return row
 
 
 def _beside(study: Study, question: Mapping[str, Any]) -> Markup:

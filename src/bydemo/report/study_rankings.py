@@ -10,26 +10,21 @@ from markupsafe import Markup
 from bydemo.report.charts import Spot, scatter_chart
 from bydemo.report.page import Cell, Section, folded, heading, key_values, row_of, table
 from bydemo.report.reading import nested
-from bydemo.report.study_cells import asked, in_words
+from bydemo.report.study_cells import asked
 from bydemo.report.study_reading import Study
+from bydemo.report.study_verdicts import ranking_verdict
 from bydemo.report.svg import MINUS, element, is_number
 
 
-def rankings_section(study: Study) -> Section | None:
-    """One block a ranking; nothing where the study asks for none."""
-    rankings = study.rows("rankings")
-    if not rankings:
-        return None
+def rankings_section(
+    study: Study, rankings: Sequence[Mapping[str, Any]], number: str = ""
+) -> Section:
+    """One block a ranking."""
     lead = "A figure that is cheap to get is worth having if it puts policies into the same order "
     lead += "as the one that counts. One point an arm, at the means of its training seeds."
     body = Markup("").join(_ranking(study, ranking) for ranking in rankings)
-    return Section(title="Does one figure foretell another?", lead=lead, body=body)
-
-
-def ranking_verdict(study: Study, ranking: Mapping[str, Any]) -> str:
-    """The conclusion with its figures in words."""
-    said = ranking.get("conclusion") or ranking.get("verdict")
-    return in_words(study, said, ranking.get("x"), ranking.get("y"))
+    title = f"{number} Does one figure foretell another?".strip()
+    return Section(title=title, lead=lead, body=body)
 
 
 def _ranking(study: Study, ranking: Mapping[str, Any]) -> Markup:

@@ -22,6 +22,8 @@ PAGE = "report.html"
 
 _OBJECTS = ("tasks", "datasets", "cost", "made", "jobs", "options")
 _LISTS = ("arms", "questions", "rankings", "searches")
+_TOLD = ("questions", "searches", "rankings")
+"""What a chapter consists of."""
 _PARTS = {"arms": "runs", "questions": "effects", "rankings": "points", "searches": "trials"}
 """The list of objects inside each entry."""
 
@@ -41,9 +43,13 @@ class Study:
         return str(self.data.get("title") or self.data.get("name") or self.folder.name)
 
     def rows(self, name: str) -> Sequence[Mapping[str, Any]]:
-        """One of the lists: arms, questions, rankings, searches."""
+        """One of the lists: arms, chapters, questions, rankings, searches."""
         found: Sequence[Mapping[str, Any]] = self.data.get(name) or []
         return found
+
+    def rows_in(self, name: str, chapter: str) -> Sequence[Mapping[str, Any]]:
+        """Of questions, searches or rankings those of a chapter; of "", those of none."""
+        return [row for row in self.rows(name) if str(row.get("chapter") or "") == chapter]
 
     def block(self, *names: str) -> Mapping[str, Any]:
         """A nested object, empty where it is missing."""
@@ -123,6 +129,8 @@ def _problems(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name in _OBJECTS:
         if not isinstance(data.get(name, {}), Mapping):
             yield name, "is no object"
+    yield from _problem_of_level("level", data)
+    yield from _problems_of_chapters(data)
     for name in _LISTS:
         rows = data.get(name, [])
         if not isinstance(rows, list):
@@ -134,6 +142,42 @@ def _problems(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield where, "is no object"
                 continue
             yield from _problems_of_rows(f"{where}.{_PARTS[name]}", row.get(_PARTS[name], []))
+            if name == "arms":
+                yield from _problem_of_level(f"{where}.level", row)
+                yield from _problems_of_verdicts(where, row)
+
+
+def _problem_of_level(where: str, holder: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    level = holder.get("level")
+    if level is not None and not isinstance(level, Mapping):
+        yield where, "is no object"
+
+
+def _problems_of_verdicts(where: str, arm: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for number, run in enumerate(arm.get("runs") or []):
+        verdict = run.get("convergence")
+        if verdict is not None and not isinstance(verdict, str):
+            yield f"{where}.runs.{number}.convergence", "is no text"
+
+
+def _problems_of_chapters(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Of the chapters themselves, and of what names one that there is not."""
+    chapters, titles = data.get("chapters", []), []
+    yield from _problems_of_rows("chapters", chapters)
+    for number, chapter in enumerate(chapters):
+        title, where = chapter.get("title"), f"chapters.{number}.title"
+        if not isinstance(title, str) or not title:
+            yield where, "is no text"
+        elif title in titles:
+            yield where, f"'{title}' is there twice"
+        titles.append(title)
+    for name in _TOLD:
+        rows = data.get(name)
+        for number, row in enumerate(rows if isinstance(rows, list) else []):
+            named = row.get("chapter") if isinstance(row, Mapping) else None
+            if named and named not in titles:
+                known = f"chapters: {', '.join(titles)}" if titles else "there are none"
+                yield f"{name}.{number}.chapter", f"there is no chapter {named!r}; {known}"
 
 
 def _problems_of_rows(where: str, rows: object) -> Iterator[tuple[str, str]]:

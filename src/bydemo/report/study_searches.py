@@ -10,9 +10,9 @@ from markupsafe import Markup
 from bydemo.report.charts import Spot, scatter_chart
 from bydemo.report.figure_names import FigureName
 from bydemo.report.page import Cell, Section, folded, heading, key_values, row_of, table
-from bydemo.report.reading import nested
+from bydemo.report.reading import Run, nested
 from bydemo.report.study_cells import asked
-from bydemo.report.study_reading import Study
+from bydemo.report.study_reading import PAGE, Study
 from bydemo.report.svg import DASH, MINUS, element, is_number, spoken
 
 MOST_CHARTS = 4
@@ -21,15 +21,15 @@ MOST_ROWS = 12
 """Trials that are shown at once, the best ones; the rest folds away."""
 
 
-def searches_section(study: Study, pages: Mapping[str, str]) -> Section | None:
-    """One block a search; `pages`: a run's folder -> the address of its page."""
-    searches = study.rows("searches")
-    if not searches:
-        return None
+def searches_section(
+    study: Study, searches: Sequence[Mapping[str, Any]], runs: Mapping[str, Run], number: str = ""
+) -> Section:
+    """One block a search; `runs`: a run's folder inside the study -> the run."""
+    pages = {folder: study.address(run.path / PAGE) for folder, run in runs.items()}
     lead = "A search looks for good settings; what it finds is chosen by the very figure that it "
     lead += "is judged by, so the best value is too good. Questions are answered by other arms."
     body = Markup("").join(_search(study, search, pages) for search in searches)
-    return Section(title="Searches", lead=lead, body=body)
+    return Section(title=f"{number} Searches".strip(), lead=lead, body=body)
 
 
 def _search(study: Study, search: Mapping[str, Any], pages: Mapping[str, str]) -> Markup:

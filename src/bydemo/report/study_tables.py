@@ -10,10 +10,10 @@ from markupsafe import Markup
 
 from bydemo.report.page import Cell, Section, code_block, folded, heading, key_values, table
 from bydemo.report.reading import nested
-from bydemo.report.study_cells import estimate_cell, hours, minutes
+from bydemo.report.study_cells import estimate_cell
+from bydemo.report.study_costs import PARAMETERS, cost_note, counted, every_cost_column
 from bydemo.report.study_reading import Study
-from bydemo.report.svg import DASH, element, figure, is_number, spoken
-from bydemo.report.training_sections import duration
+from bydemo.report.svg import DASH, element, is_number, spoken
 
 _MAIN = ("score", "return", "rate")
 """Closed-loop figures that always stand in the first table."""
@@ -29,11 +29,13 @@ def arms_section(study: Study, pages: Mapping[str, str]) -> Section:
         own = str(arm.get("name"))
         row: list[Cell] = [_named(study, arm)]
         row += [estimate_cell(name, study.estimate(own, name.path)) for name in names]
-        rows.append([*row, _count(arm.get("parameters")), _links(arm, pages)])
+        rows.append([*row, PARAMETERS.write(study, own), _links(arm, pages)])
     lead = "Means over training seeds with their 95\u00a0% intervals. Each seed links to the page "
     lead += "of its run."
-    body = table(heads, rows) + heading("What they took") + _cost(study) + _everything(study)
-    return Section(title="All arms", lead=lead, body=body + _about(study))
+    arms = [str(arm.get("name")) for arm in study.rows("arms")]
+    body = table(heads, rows) + cost_note(study, arms, [PARAMETERS])
+    body += _cost(study) + _everything(study) + _about(study)
+    return Section(title="All arms", lead=lead, body=body)
 
 
 def main_figures(study: Study) -> list[str]:
@@ -78,7 +80,7 @@ def data_section(study: Study) -> Section | None:
             continue
         splits = nested(data, "splits").items()
         parts.append(heading(name) + key_values([
-            ("Episodes", _count(data.get("episodes"))), ("Steps", _count(data.get("steps"))),
+            ("Episodes", counted(data.get("episodes"))), ("Steps", counted(data.get("steps"))),
             ("Split", ", ".join(f"{split} {n}" for split, n in splits)),
             ("Path", str(data.get("path") or "")),
             ("Fingerprint", str(data.get("fingerprint") or "")),
@@ -93,7 +95,7 @@ def data_section(study: Study) -> Section | None:
         first, n = task.get("first_seed"), task.get("n")
         seeds = f"{first} to {first + n - 1}" if is_number(first) and is_number(n) else ""
         parts.append(heading(f"Task {spoken(label)}") + key_values([
-            ("Task", str(task.get("task") or "")), ("Episodes a run", _count(n) if n else ""),
+            ("Task", str(task.get("task") or "")), ("Episodes a run", counted(n) if n else ""),
             ("Environment seeds", seeds),
         ]))  # fmt: skip
         if nested(task, "task_config"):
@@ -131,30 +133,21 @@ def _links(arm: Mapping[str, Any], pages: Mapping[str, str]) -> Cell:
 
 
 def _cost(study: Study) -> Markup:
-    heads: list[Cell] = ["", "minutes a run", "CPU-hours a run", "training a run",
-                         "samples a second", "peak memory"]  # fmt: skip
-    rows: list[list[Cell]] = []
-    for arm in study.rows("arms"):
-        name = str(arm.get("name"))
-        cost = study.cost(name)
-        if not cost:
-            continue
-        memory = cost.get("peak_memory_mb")
-        rows.append([
-            study.label(name), minutes(cost), hours(cost),
-            duration(cost.get("training_seconds")) or DASH, _count(cost.get("samples_per_second")),
-            f"{memory:,.0f} MB" if is_number(memory) else DASH,
-        ])  # fmt: skip
-    return table(heads, rows)
+    arms = [str(a.get("name")) for a in study.rows("arms") if study.cost(str(a.get("name")))]
+    columns = every_cost_column(study, arms)
+    if not columns:
+        return Markup("")
+    rows = [[study.label(arm), *(column.write(study, arm) for column in columns)] for arm in arms]
+    shown = table(["", *(column.head for column in columns)], rows)
+    return heading("What they took") + shown + cost_note(study, arms, columns)
 
 
 def _everything(study: Study) -> Markup:
-    """All figures, in one folded table a task and a split's candidate."""
+    """All figures, in one folded table a task, a split's candidate, a representation's probe."""
     groups: dict[str, dict[str, None]] = {}
     for arm in study.rows("arms"):
         for path in nested(arm, "figures"):
-            depth = 3 if path.startswith("offline.") else 2 if path.startswith("rollouts.") else 1
-            groups.setdefault(" ".join(path.split(".")[:depth]), {})[path] = None
+            groups.setdefault(_group(path), {})[path] = None
     out = []
     for group, paths in groups.items():
         names = [study.named(path) for path in paths]
@@ -167,6 +160,14 @@ def _everything(study: Study) -> Markup:
                 rows.append([study.label(own), *cells])
         out.append(folded(group, table(["", *(n.title for n in names)], rows)))
     return folded("Every figure", Markup("").join(out)) if out else Markup("")
+
+
+def _group(path: str) -> str:
+    """What a figure stands together with."""
+    parts = path.split(".")
+    if parts[0] == "probe":
+        return " ".join((*parts[:2], *parts[-2:-1]))
+    return " ".join(parts[: {"offline": 3, "rollouts": 2}.get(parts[0], 1)])
 
 
 def _about(study: Study) -> Markup:
@@ -186,9 +187,3 @@ def _about(study: Study) -> Markup:
 
 def _reason(entry: Mapping[str, Any]) -> Cell:
     return element("span", str(entry.get("reason") or "not stated"), class_="reason")
-
-
-def _count(value: object) -> str:
-    if not is_number(value):
-        return DASH
-    return f"{value:,.0f}" if value >= 100 or float(value).is_integer() else figure(value)

@@ -16,7 +16,7 @@ POINTS = 240
 """Training losses are averaged into at most this many points: more cannot be told apart."""
 FEW_EPOCHS = 4
 """With fewer training rows, those written within an epoch are drawn too."""
-_PARTS = {"mse": "MSE", "l1": "L1"}
+_PARTS = {"mse": "MSE", "l1": "L1", "kl": "KL"}
 
 
 def training_section(runs: Sequence[Run]) -> Section | None:
@@ -129,8 +129,8 @@ def _curve(runs: Sequence[Run], part: str | None) -> Markup:
     marks: list[Mark] = []
     for colour, run in enumerate(runs):
         who = f"{run.name}, " if len(runs) > 1 else ""
-        train = _points(run, "train", part)
-        held_out = _points(run, "validation", part)
+        train = loss_points(run, "train", part)
+        held_out = loss_points(run, "validation", part)
         xs, ys = _thinned(train)
         series.append(Series(name=f"{who}train", x=xs, y=ys, colour=colour, quiet=True))
         series.append(
@@ -143,8 +143,13 @@ def _curve(runs: Sequence[Run], part: str | None) -> Markup:
             )
         )
         marks += _mark(run, colour, alone=len(runs) == 1)
-    title = "Total loss" if part is None else _PARTS.get(part) or _spoken(part)
+    title = loss_title(part)
     return line_chart(series, title=title, x_label="optimiser step", y_label="loss", marks=marks)
+
+
+def loss_title(part: str | None) -> str:
+    """A part of the loss in words; None is the total."""
+    return "Total loss" if part is None else _PARTS.get(part) or _spoken(part)
 
 
 def _norms(runs: Sequence[Run]) -> list[Markup]:
@@ -194,7 +199,8 @@ def _spoken(name: str) -> str:
     return sentence(name.replace("_", " ").replace(".", ", "))
 
 
-def _points(run: Run, kind: str, part: str | None) -> list[tuple[float, float]]:
+def loss_points(run: Run, kind: str, part: str | None) -> list[tuple[float, float]]:
+    """(step, loss or its part) of the rows of this kind that have both."""
     kinds = {kind}
     if kind == "train" and sum(row.get("kind") == "train" for row in run.metrics) < FEW_EPOCHS:
         kinds.add("progress")  # a curve of one or two points shows nothing
