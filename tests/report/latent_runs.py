@@ -11,7 +11,7 @@ from PIL import Image
 from tests.evaluation.latent.made import LATENT, halves, made
 
 from bydemo.core.results import SCHEMA, append_line, write_bytes, write_json
-from bydemo.evaluation.latent.analysis import analyse
+from bydemo.evaluation.latent.analysis import MAP, analyse
 from bydemo.evaluation.latent.convergence import Floor, convergence
 from bydemo.evaluation.latent.dimensions import kl_figures
 
@@ -34,7 +34,7 @@ def metrics(*, falling: float = 0.0) -> list[dict[str, Any]]:
 def latent_block(*, falling: float = 0.0) -> tuple[dict[str, Any], dict[str, Any]]:
     """The block and its map's points, of latents whose truth is known."""
     steps = made(episodes=30, length=15)
-    found, points = analyse(steps, *halves(steps), permutations=50)
+    found, files = analyse(steps, *halves(steps), permutations=50)
     kl = np.abs(steps.representations[LATENT].astype(np.float64))
     found["dimensions"]["kl"] = kl_figures(steps, kl)
     floor = Floor(floor=56_000.0, mean_model=68_000.0, floor_is="entropy of the grey levels",
@@ -46,7 +46,7 @@ def latent_block(*, falling: float = 0.0) -> tuple[dict[str, Any], dict[str, Any
     found["strips"] = [
         {"file": "latent/reconstruction.png", "title": "Reconstructions", "note": "Two <rows>."}
     ]
-    return {"split": "test", **found}, points
+    return {"split": "test", **found}, files[MAP]
 
 
 def write_latent_run(folder: Path, name: str = "vae", *, falling: float = 0.0) -> Path:

@@ -37,7 +37,7 @@ def run(folder: Path, **rollouts: Any) -> Path:
 
 def test_figures_of_a_run(tmp_path: Path) -> None:
     here = run(tmp_path, push=block([-3.0, -1.0], [True, False]))
-    found = findings(here, labels=["push"], splits=[])
+    found = findings(here, ["rollouts.push"])
     values = {name: evidence.value for name, evidence in found.items()}
     assert values == {
         "training.loss": 0.25, "parameters": 12.0, "rollouts.push.return": -2.0,
@@ -48,23 +48,23 @@ def test_figures_of_a_run(tmp_path: Path) -> None:
 
 
 def test_no_goal_no_rate_and_no_end_no_return(tmp_path: Path) -> None:
-    found = findings(run(tmp_path / "a", push=block([-3.0, -1.0])), labels=["push"], splits=[])
+    found = findings(run(tmp_path / "a", push=block([-3.0, -1.0])), ["rollouts.push"])
     assert "rollouts.push.rate" not in found
     found = findings(run(tmp_path / "b", push=block([-3.0, None], [True, False])),
-                     labels=["push"], splits=[])  # fmt: skip
+                     ["rollouts.push"])  # fmt: skip
     assert "rollouts.push.return" not in found
 
 
 def test_a_crash_counts_as_a_failure_and_not_as_a_return(tmp_path: Path) -> None:
     crashed = block([-3.0, "crash"], [True, False])
-    found = findings(run(tmp_path, push=crashed), labels=["push"], splits=[])
+    found = findings(run(tmp_path, push=crashed), ["rollouts.push"])
     assert found["rollouts.push.return"].value == -3.0
     assert found["rollouts.push.rate"].value == 0.5
 
 
 def test_tasks_together(tmp_path: Path) -> None:
     here = run(tmp_path, pick=block([1.0], [True]), place=block([0.0] * 3, [False] * 3, kind=2))
-    found = findings(here, labels=["pick", "place"], splits=[])
+    found = findings(here, ["rollouts.pick", "rollouts.place"])
     assert found["rollouts.all.rate"].value == 0.25
     assert len(set(found["rollouts.all.rate"].units)) == 4
 
@@ -72,7 +72,7 @@ def test_tasks_together(tmp_path: Path) -> None:
 def test_episodes_of_other_tasks_are_others(tmp_path: Path) -> None:
     one, two = (
         findings(run(tmp_path / str(size), push=block([1.0, 2.0], size=size)),
-                 labels=["push"], splits=[])["rollouts.push.return"]
+                 ["rollouts.push"])["rollouts.push.return"]
         for size in (1, 2)
     )  # fmt: skip
     assert not set(one.units) & set(two.units)
@@ -82,7 +82,7 @@ def test_the_score_runs_from_floor_to_ceiling(tmp_path: Path) -> None:
     runs = {"ours": [-30.0, -20.0], "floor": [-60.0, -50.0], "ceiling": [-20.0, -20.0]}
     read = {
         name: findings(run(tmp_path / name, push=block([*values, 0.0][: 2 + (name == "floor")])),
-                       labels=["push"], splits=[])
+                       ["rollouts.push"])
         for name, values in runs.items()
     }  # fmt: skip
     score = scored(read["ours"], read["floor"], read["ceiling"])
@@ -101,7 +101,7 @@ def test_offline_figures_are_those_of_the_run_and_can_be_resampled(tmp_path: Pat
               recipe="jaco_play.blind")  # fmt: skip
     judge_offline(tmp_path / "run", ["test"])
     stored = read_json(tmp_path / "run" / "results.json")["offline"]["test"]
-    found = findings(tmp_path / "run", labels=[], splits=["test"])
+    found = findings(tmp_path / "run", ["offline.test"])
     episodes = stored["episodes"]
     for name, figure in stored["candidates"]["policy"].items():
         if not isinstance(figure, dict) or figure["value"] is None:

@@ -178,7 +178,10 @@ class KeyframePolicy(Policy):
             label_sum = label_sum + (cross_entropy(these, target) * valid).sum()
         count, steps = len(valid), int(valid.sum())
         total = (numeric_sum + label_sum) / self.shapes.chunk
-        parts = {"continuous": (numeric_sum.detach(), steps), "labels": (label_sum.detach(), steps)}
+        parts = {
+            "continuous": (numeric_sum.detach(), steps),
+            "cross_entropy": (label_sum.detach(), steps),
+        }
         if config.keyframe > 0:
             way = batch["keyframe"][:, self.ahead] - batch["proprioception"][:, self.present]
             missed = torch.stack(

@@ -7,7 +7,7 @@ value an episode, it is kept as sums by episode, so that runs can be compared on
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,10 @@ import numpy as np
 
 from bydemo.core.results import read_json
 from bydemo.evaluation.episode_sums import Floats, Sums, total
+from bydemo.evaluation.latent.analysis import FOLDER, PROBES
+from bydemo.evaluation.latent.neighbours import OTHER
+from bydemo.evaluation.latent.probes import LINEAR, NEAREST, figures_of
+from bydemo.evaluation.latent.steps import Target
 from bydemo.evaluation.metrics import Judge, lower_is_better
 from bydemo.evaluation.predictions import read_export
 from bydemo.studies.job import fingerprint
@@ -23,9 +27,9 @@ from bydemo.studies.work import RESULTS
 
 ALL = "all"
 """In place of a task's label: all tasks of a run together."""
-TIMED = {"seconds", "samples_per_second", "peak_memory_mb", "parameters"}
+TIMED = {"seconds", "samples_per_second", "peak_memory_mb", "parameters", "parameters_in_all"}
 """Numbers of a run's `training` that are no outcome of it."""
-LOWER = {"loss", "steps", "parameters", "epochs", "chosen_epoch"}
+LOWER = {"loss", "steps", "parameters", "epochs", "chosen_epoch", "kl"}
 """Last words of figures of which less is better, besides those that offline judging knows."""
 
 
@@ -72,17 +76,21 @@ Findings = Mapping[str, Evidence]
 """Figure -> evidence, of one run."""
 
 
-def findings(run: Path, *, labels: Sequence[str], splits: Sequence[str]) -> dict[str, Evidence]:
-    """Every figure of a run folder: of these tasks, and of these splits."""
+def findings(run: Path, stages: Iterable[str]) -> dict[str, Evidence]:
+    """Every figure of a run folder that these stages of its work made, see `Work.stages`."""
     results = read_json(run / RESULTS)
     found = dict(_training(results))
-    rows = {label: _rows(results["rollouts"][label]) for label in labels}
-    for label, some in rows.items():
-        found |= _rollouts(f"rollouts.{label}", some)
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for block, _, name in (stage.partition(".") for stage in stages):
+        if block == "rollouts":
+            rows[name] = _rows(results["rollouts"][name])
+            found |= _rollouts(f"rollouts.{name}", rows[name])
+        elif block == "offline":
+            found |= _offline(run, name, results)
+        elif block == "latent":
+            found |= _latent(run, results)
     if len(rows) > 1:
         found |= _rollouts(f"rollouts.{ALL}", [row for some in rows.values() for row in some])
-    for split in splits:
-        found |= _offline(run, split, results)
     return found
 
 
@@ -182,3 +190,51 @@ def _policy(export: Path, path: str, data: str, known: Findings) -> dict[str, Ev
         for name in referee.figures(total(sums))
         if f"{path}.{name}" in known
     }
+
+
+def _latent(run: Path, results: Mapping[str, Any]) -> dict[str, Evidence]:
+    """What a representation holds: of the judged one with its episodes, of its rivals as plain
+    numbers."""
+    block = results["latent"]
+    out: dict[str, Evidence] = {}
+
+    def plain(path: str, figure: Any) -> None:
+        value = figure.get("value") if isinstance(figure, Mapping) else figure
+        if value is not None and math.isfinite(value):
+            out[path] = Evidence(value=float(value))
+
+    for target in block["probes"]["targets"]:
+        for name, kinds in target["representations"].items():
+            for kind in (LINEAR, NEAREST):
+                for figure, found in kinds[kind].items():
+                    plain(f"probe.{name}.{target['target']}.{kind}.{figure}", found)
+    for row in block["neighbours"]["purity"]:
+        if row["representation"] == block["judged"] and row["scope"] == OTHER:
+            plain(f"latent.purity.{row['target']}", row)
+    for name in ("active", "effective"):
+        plain(f"latent.{name}", block["dimensions"][name])
+    plain("latent.kl", (block["dimensions"]["kl"] or {}).get("total"))
+    for modality, found in (block["reconstruction"] or {}).items():
+        plain(f"latent.kept.{modality}", found["kept"])
+    return out | dict(_probed(run, results))
+
+
+def _probed(run: Path, results: Mapping[str, Any]) -> Iterator[tuple[str, Evidence]]:
+    """The judged representation's probes, an episode a unit."""
+    data, name = results["dataset"]["fingerprint"], results["latent"]["judged"]
+    for row in read_json(run / FOLDER / PROBES)["targets"]:
+        classes = tuple(row["classes"])
+        target = Target(name=row["target"], classes=classes,
+                        values=np.zeros(0, np.int64) if classes else np.zeros((0, 1)))  # fmt: skip
+        figures = figures_of(target)
+        units = [(data, int(index)) for index in row["episodes"]]
+        for kind in (LINEAR, NEAREST):
+            sums = {n: np.asarray(v, np.float64) for n, v in row[kind].items()}
+            for figure, value in figures(total(sums)).items():
+                if math.isfinite(value):
+                    path = f"probe.{name}.{row['target']}.{kind}.{figure}"
+                    yield path, Evidence.of(units, sums, _one(figures, figure))
+
+
+def _one(figures: Callable[[Sums], Mapping[str, Floats]], name: str) -> Callable[[Sums], Floats]:
+    return lambda sums: figures(sums)[name]

@@ -100,7 +100,10 @@ class Job:
             results = read_json(path)
             for stage in gone:
                 block, _, name = stage.partition(".")
-                results.get(block, {}).pop(name, None)
+                if name:
+                    results.get(block, {}).pop(name, None)
+                else:
+                    results.pop(block, None)
             write_json(path, results)
         for stage in gone:
             record.begun.pop(stage)

@@ -18,7 +18,7 @@ from bydemo.data.batches import BatchConfig, Batches, order
 from bydemo.data.source import Dataset
 from bydemo.data.view_cache import view_array
 from bydemo.evaluation.latent import rivals
-from bydemo.evaluation.latent.analysis import analyse
+from bydemo.evaluation.latent.analysis import FOLDER, MAP, analyse
 from bydemo.evaluation.latent.convergence import Floor, convergence
 from bydemo.evaluation.latent.dimensions import kl_figures
 from bydemo.evaluation.latent.floors import mean_picture, picture_floors
@@ -46,7 +46,6 @@ from bydemo.studies.run import RESULTS, command_line, open_dataset, open_run
 from bydemo.training.record import METRICS
 
 LATENT = "latent"
-FOLDER, MAP = "latent", "map.json"
 MOST_JUDGED = 10_000
 """Steps of whole episodes that are judged; of more, a seeded draw of episodes."""
 MOST_DECODED = 1000
@@ -100,7 +99,7 @@ def judge_latent(
     asked = _ask(encoder, data, training_episodes(experiment.data, data), data.split(chosen))
     seen = encode_rows(encoder.model, asked.batches, asked.rows, _telling("encoding", said))
     steps = _steps(asked, seen.latents, seed, said)
-    found, points = analyse(steps, asked.train, asked.held_out, seed=seed, progress=said)
+    found, files = analyse(steps, asked.train, asked.held_out, seed=seed, progress=said)
     found = {"split": chosen, **found}
     felt = seen.proprioception[: len(asked.fitted)].mean(axis=0, dtype=np.float64)
     means = _means(asked, felt)
@@ -113,7 +112,8 @@ def judge_latent(
     floors = _floors(asked, experiment, means, said)
     found["convergence"] = convergence(read_lines(run / METRICS), floors)
     found["map"]["file"] = f"{FOLDER}/{MAP}"
-    write_json(run / FOLDER / MAP, points)
+    for name, content in files.items():
+        write_json(run / FOLDER / name, content)
     found["strips"] = _strips(run, asked, seen.latents, decoded, seed)
     found["seconds"] = time.monotonic() - begun
     whole = {**results, "latent": found,

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from bydemo.core.errors import InputError, UnknownNameError
 from bydemo.evaluation.worker_process import TaskConfig
 from bydemo.studies.demonstrations import Demonstrations
+from bydemo.studies.level import Level
 from bydemo.studies.ranking import Ranking
 from bydemo.studies.search import Search
 from bydemo.studies.work import Judging, Work
 
-__all__ = ["Arm", "Question", "Ranking", "Search", "StudyPlan"]
+__all__ = ["Arm", "Chapter", "Curve", "Level", "Question", "Ranking", "Search", "StudyPlan"]
 _FIT_FOR_A_FOLDER = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 
@@ -58,13 +59,22 @@ class Curve:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Chapter:
+    """Questions, searches and rankings that belong together; they name it by its title."""
+
+    title: str
+    about: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Question:
     """What is asked of some arms beside a control.
 
     varies: what differs between them. why: the hypothesis, stated before anything runs.
     decides: the figure that decides, e.g. `rollouts.pusher.score`; also: figures shown beside it.
     higher_is_better: direction of `decides`; known from its name unless given.
-    curve: where arms differ by a number; it may name arms that are not compared.
+    curve: where arms differ by a number; it may name arms that are not compared. chapter: the title
+    of the chapter that it belongs to.
     """
 
     title: str
@@ -76,6 +86,7 @@ class Question:
     also: tuple[str, ...] = ()
     higher_is_better: bool | None = None
     curve: Curve | None = None
+    chapter: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +95,7 @@ class StudyPlan:
 
     datasets: name -> where demonstrations come from. floor, ceiling: arms between which `score`
     runs from 0 to 100. tasks: label -> task, for the record, besides those in which arms act.
+    chapters: in their order. level: how soon is each training as good as this?
     """
 
     name: str
@@ -97,6 +109,8 @@ class StudyPlan:
     floor: str | None = None
     ceiling: str | None = None
     tasks: Mapping[str, TaskConfig] = field(default_factory=dict)
+    chapters: tuple[Chapter, ...] = ()
+    level: Level | None = None
 
     def arm(self, name: str) -> Arm:
         """The arm of this name; a typo is answered with near names."""
@@ -118,6 +132,8 @@ class StudyPlan:
         asked = [name for q in self.questions for name in (q.decides, *q.also)]
         asked += [name for ranking in self.rankings for name in (ranking.x, ranking.y)]
         block, _, rest = figure.partition(".")
+        if block == "probe":
+            return figure in asked or rest.partition(".")[0] == "latent"
         return figure in asked or block != "offline" or rest.split(".")[1] == "policy"
 
     def check(self) -> None:
@@ -125,6 +141,13 @@ class StudyPlan:
         _names("arms", [arm.name for arm in self.arms])
         _names("searches", [search.name for search in self.searches])
         _names("datasets", self.datasets)
+        titles = [chapter.title for chapter in self.chapters]
+        parts: tuple[Question | Search | Ranking, ...] = (
+            *self.questions, *self.searches, *self.rankings
+        )  # fmt: skip
+        for told in parts:
+            if told.chapter and told.chapter not in titles:
+                raise UnknownNameError(f"chapter (of '{told.title}')", told.chapter, titles)
         for arm in self.arms:
             self._check_arm(arm)
         for question in self.questions:

@@ -24,7 +24,7 @@ FEWEST = 4
 class Ranking:
     """Does figure `x` foretell figure `y` over arms? Answered by their rank correlation.
 
-    arms: all that have both figures unless given.
+    arms: all that have both figures unless given. chapter: as a question has it.
     """
 
     title: str
@@ -32,6 +32,7 @@ class Ranking:
     x: str
     y: str
     arms: tuple[str, ...] = ()
+    chapter: str = ""
 
 
 def rank(ranking: Ranking, arms: Sequence[str], runs: Callable[[str, str], Runs]) -> dict[str, Any]:
@@ -48,7 +49,8 @@ def rank(ranking: Ranking, arms: Sequence[str], runs: Callable[[str, str], Runs]
     expected = 1 if higher_is_better(ranking.x) == higher_is_better(ranking.y) else -1
     verdict = _verdict(found, expected, len(points))
     return {
-        "title": ranking.title, "why": ranking.why, "x": ranking.x, "y": ranking.y,
+        "title": ranking.title, "chapter": ranking.chapter, "why": ranking.why,
+        "x": ranking.x, "y": ranking.y,
         "points": points, "rho": found.to_json(), "n": len(points),
         "expected": "positive" if expected > 0 else "negative", "verdict": verdict,
         "conclusion": _sentence(ranking, found, verdict, len(points)),

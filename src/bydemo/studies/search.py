@@ -44,9 +44,9 @@ _SLOT, _REASON = "slot", "reason"
 class Search:
     """What settings are best? `trials` draws from `space`, each the mean of its training seeds.
 
-    varies, why, decides: as in a question. work: what a trial trains, with fields of its experiment
-    changed. space: dotted field -> `Choice` or `Range`. seed: of the draws. storage: URL of a
-    database that others reach too.
+    varies, why, decides, chapter: as in a question. work: what a trial trains, with fields of its
+    experiment changed. space: dotted field -> `Choice` or `Range`. seed: of the draws. storage: URL
+    of a database that others reach too.
     """
 
     name: str
@@ -63,6 +63,7 @@ class Search:
     seed: int = 0
     storage: str = ""
     higher_is_better: bool | None = None
+    chapter: str = ""
 
     @property
     def higher(self) -> bool:
@@ -166,7 +167,7 @@ def survey(search: Search, folder: Path, data: Provided) -> dict[str, Any]:
         pick = max if search.higher else min
         best = pick(known, key=lambda row: float(row["value"]))["number"]
     return {
-        **search.describe(), "trials": rows, "best": best,
+        **search.describe(), "chapter": search.chapter, "trials": rows, "best": best,
         "complete": all(row["state"] != "waiting" for row in rows),
         "importance": dict(_importance(search, known)),
     }  # fmt: skip
@@ -252,11 +253,7 @@ def _row(search: Search, slot: int, trials: list[optuna.trial.FrozenTrial]) -> d
 
 def _value(job: Job, figure: str) -> float:
     """The deciding figure of a finished run."""
-    names = [stage.partition(".") for stage in job.stages]
-    found = findings(
-        job.here.folder, labels=[rest for block, _, rest in names if block == "rollouts"],
-        splits=[rest for block, _, rest in names if block == "offline"],
-    )  # fmt: skip
+    found = findings(job.here.folder, job.stages)
     if figure not in found:
         raise InputError(f"a trial has no '{figure}', but {', '.join(sorted(found))}",
                          field="decides")  # fmt: skip

@@ -20,11 +20,12 @@ from bydemo.studies.demonstrations import Provided
 from bydemo.studies.effects import Runs, effect, estimate
 from bydemo.studies.evidence import Evidence, Findings, findings, higher_is_better, scored
 from bydemo.studies.job import Job, JobRecord
+from bydemo.studies.level import reached
 from bydemo.studies.plan import Arm, Question, StudyPlan
 from bydemo.studies.ranking import rank
 from bydemo.studies.run import command_line
 from bydemo.studies.sentences import conclusion
-from bydemo.studies.work import RESULTS
+from bydemo.studies.work import LATENT, RESULTS
 
 SCHEMA = "bydemo.study/1"
 
@@ -62,10 +63,7 @@ class Account:
     def findings(self, job: Job) -> Findings:
         """Every figure of a finished run."""
         if job.key not in self._found:
-            names = [stage.partition(".") for stage in job.stages]
-            labels = [rest for block, _, rest in names if block == "rollouts"]
-            splits = [rest for block, _, rest in names if block == "offline"]
-            found = findings(job.here.folder, labels=labels, splits=splits)
+            found = findings(job.here.folder, job.stages)
             self._found[job.key] = {**found, **self._score(job, found)}
         return self._found[job.key]
 
@@ -101,7 +99,9 @@ def study_results(account: Account) -> dict[str, Any]:
         "tasks": {label: {"task": task_name(task), "task_config": to_plain(task)}
                   for label, task in plan.every_task.items()},
         "datasets": {name: _dataset(data) for name, data in account.datasets.items()},
+        "level": None if plan.level is None else to_plain(plan.level),
         "arms": [_arm(account, arm) for arm in plan.arms],
+        "chapters": [to_plain(chapter) for chapter in plan.chapters],
         "questions": [_question(account, question) for question in plan.questions],
         "rankings": [rank(ranking, [arm.name for arm in plan.arms], account.runs)
                      for ranking in plan.rankings],
@@ -131,6 +131,8 @@ def _arm(account: Account, arm: Arm) -> dict[str, Any]:
     ]
     estimates = {name: estimate(account.runs(arm.name, name)) for name in figures}
     parameters = estimates.pop("parameters", None)
+    stored = [read_json(job.here.folder / RESULTS) for job in done]
+    level = account.plan.level
     return {
         "name": arm.name, "title": arm.title, "about": arm.about, "kind": arm.work.kind,
         "dataset": arm.dataset, "after": arm.after,
@@ -138,6 +140,10 @@ def _arm(account: Account, arm: Arm) -> dict[str, Any]:
         "seeds": list(arm.seeds),
         "runs": [_run(account, job) for job in jobs],
         "parameters": None if parameters is None else round(parameters.value),
+        "parameters_in_all": next(
+            (found["training"]["parameters_in_all"] for found in stored
+             if "parameters_in_all" in (found.get("training") or {})), None),
+        "level": None if level is None else reached([job.here.folder for job in done], level),
         "figures": {name: found.to_json() for name, found in estimates.items()},
     }  # fmt: skip
 
@@ -145,7 +151,16 @@ def _arm(account: Account, arm: Arm) -> dict[str, Any]:
 def _run(account: Account, job: Job) -> dict[str, Any]:
     state, reason = account.state(job)
     folder = job.here.folder.relative_to(account.folder).as_posix()
-    return {"seed": job.here.seed, "folder": folder, "state": state, "reason": reason}
+    return {"seed": job.here.seed, "folder": folder, "state": state, "reason": reason,
+            "convergence": _convergence(job) if state == "finished" else None}  # fmt: skip
+
+
+def _convergence(job: Job) -> str | None:
+    """The verdict on a representation's training, of a run that was judged by its latent."""
+    if LATENT not in job.stages:
+        return None
+    verdict = read_json(job.here.folder / RESULTS)["latent"]["convergence"]["verdict"]
+    return None if verdict is None else str(verdict)
 
 
 def _question(account: Account, question: Question) -> dict[str, Any]:
@@ -155,7 +170,8 @@ def _question(account: Account, question: Question) -> dict[str, Any]:
     effects = [_effect(account, question, name, higher) for name in question.arms]
     labels = {name: account.plan.arm(name).label for name in (question.control, *question.arms)}
     return {
-        "title": question.title, "varies": question.varies, "why": question.why,
+        "title": question.title, "chapter": question.chapter,
+        "varies": question.varies, "why": question.why,
         "decides": question.decides, "also": list(question.also), "higher_is_better": higher,
         "control": question.control, "arms": list(question.arms), "effects": effects,
         "curve": None if question.curve is None else to_plain(question.curve),
@@ -202,7 +218,8 @@ def _cost(account: Account) -> dict[str, Any]:
     }  # fmt: skip
 
 
-_COSTS = ("wall_minutes", "cpu_hours", "training_seconds", "samples_per_second", "peak_memory_mb")
+_COSTS = ("wall_minutes", "cpu_hours", "training_seconds", "samples_per_second", "peak_memory_mb",
+          "latency_ms")  # fmt: skip
 
 
 def _run_cost(job: Job) -> dict[str, Any]:
@@ -210,8 +227,10 @@ def _run_cost(job: Job) -> dict[str, Any]:
     row: dict[str, Any] = {"seed": job.here.seed, "wall_minutes": record.seconds / 60,
                            "cpu_hours": record.cpu_seconds / 3600}  # fmt: skip
     path = job.here.folder / RESULTS
-    training = (read_json(path).get("training") or {}) if path.exists() else {}
+    found = read_json(path) if path.exists() else {}
+    training = found.get("training") or {}
     row["training_seconds"] = training.get("seconds")
+    row["latency_ms"] = (found.get("latency") or {}).get("milliseconds")
     return row | {name: training.get(name) for name in ("samples_per_second", "peak_memory_mb")}
 
 

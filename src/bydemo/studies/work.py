@@ -25,6 +25,7 @@ from bydemo.studies.judging import Rollouts
 Tell = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and of how much."""
 RESULTS = "results.json"
+LATENT, LATENCY = "latent", "latency"
 
 
 def silent(what: str, done: int, total: int) -> None:
@@ -74,17 +75,24 @@ class Work(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Judging:
-    """How a run is judged: splits offline, tasks (label -> configuration) in closed loop."""
+    """How a run is judged: splits offline, tasks (label -> configuration) in closed loop; a
+    representation by what its `latent` holds on one split; a policy by how fast it acts."""
 
     offline: tuple[str, ...] = ()
+    latent: str = ""
+    latency: bool = False
     tasks: Mapping[str, TaskConfig] = field(default_factory=dict)
     rollouts: Rollouts = field(default_factory=lambda: Rollouts(n=100, references=(), clips=0))
 
     def stages(self) -> dict[str, Any]:
-        """One stage a split and a task."""
+        """One stage a split, a task, and each other thing."""
         how = to_plain(self.rollouts)
         del how["workers"]  # the outcome does not depend on it
         out: dict[str, Any] = {f"offline.{split}": {} for split in self.offline}
+        if self.latent:
+            out[LATENT] = {"split": self.latent}
+        if self.latency:
+            out[LATENCY] = {}
         return out | {
             f"rollouts.{label}": {**described_task(task), "rollouts": how}
             for label, task in self.tasks.items()
@@ -134,12 +142,19 @@ class TrainAndJudge:
     def do(self, stage: str, here: Here) -> None:
         """Train, or judge what was trained."""
         from bydemo.studies.judging import judge_closed_loop, judge_offline
+        from bydemo.studies.latency import judge_latency
+        from bydemo.studies.latent import judge_latent
 
         what, _, which = stage.partition(".")
         if what == "training":
             self._train(here)
         elif what == "offline":
             judge_offline(here.folder, [which], dataset=here.dataset, progress=here.tell)
+        elif what == LATENT:
+            judge_latent(here.folder, self.judging.latent, dataset=here.dataset,
+                         progress=here.tell)  # fmt: skip
+        elif what == LATENCY:
+            judge_latency(here.folder, dataset=here.dataset)
         else:
             tasks = {which: self.judging.tasks[which]}
             judge_closed_loop(here.folder, tasks, self.judging.alone, here.tell)

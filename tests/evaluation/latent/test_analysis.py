@@ -1,26 +1,31 @@
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from tests.evaluation.latent.made import LATENT, NOISE, halves, made
 
 from bydemo.core.errors import InputError
 from bydemo.core.results import write_json
-from bydemo.evaluation.latent.analysis import analyse
+from bydemo.evaluation.episode_sums import total
+from bydemo.evaluation.latent.analysis import MAP, PROBES, analyse
+from bydemo.evaluation.latent.probes import figures_of
 
 
 def test_all_figures_together_are_plain_and_the_same_each_time(tmp_path):
     steps = made(episodes=24, length=15)
     train, judged = halves(steps)
     told = []
-    found, points = analyse(steps, train, judged, permutations=50,
+    found, files = analyse(steps, train, judged, permutations=50,
                             progress=lambda *a: told.append(a))  # fmt: skip
     again, same = analyse(steps, train, judged, permutations=50)
-    for name, (a, b) in {"found": (found, again), "points": (points, same)}.items():
+    for name, (a, b) in {"found": (found, again), "files": (files, same)}.items():
         for number, block in enumerate((a, b)):
             write_json(tmp_path / f"{name}-{number}.json", block)
         assert (tmp_path / f"{name}-0.json").read_text() == (
             tmp_path / f"{name}-1.json"
         ).read_text()
+    points = files[MAP]
     assert found["episodes"] == 8
     assert found["train_episodes"] == 16
     assert list(found["representations"]) == [LATENT, NOISE]
@@ -35,6 +40,23 @@ def test_all_figures_together_are_plain_and_the_same_each_time(tmp_path):
         for r, s in ((LATENT, "other_episodes"), (LATENT, "any_episode"), (NOISE, "other_episodes"))
     }  # fmt: skip
     json.loads((tmp_path / "found-0.json").read_text())
+
+
+def test_the_sums_by_episode_give_the_probes_figures():
+    steps = made(episodes=24, length=15)
+    train, judged = halves(steps)
+    found, files = analyse(steps, train, judged, permutations=5)
+    rows = files[PROBES]["targets"]
+    assert [row["target"] for row in rows] == ["state", "gripper"]
+    assert all(row["episodes"] == sorted(judged) for row in rows)
+    for row, block in zip(rows, found["probes"]["targets"], strict=True):
+        assert "by_episode" not in block
+        for kind in ("linear", "nearest"):
+            target = replace(steps.target(row["target"]), rows=None)
+            sums = {name: np.array(values) for name, values in row[kind].items()}
+            for name, value in figures_of(target)(total(sums)).items():
+                told = block["representations"][LATENT][kind][name]["value"]
+                assert value == pytest.approx(told)
 
 
 def test_episodes_for_learning_are_not_for_judging():

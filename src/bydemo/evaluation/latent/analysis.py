@@ -19,11 +19,14 @@ from bydemo.evaluation.latent.neighbours import (
     own_episode_share,
     purity,
 )
-from bydemo.evaluation.latent.probes import probe
+from bydemo.evaluation.latent.probes import BY_EPISODE, probe
 from bydemo.evaluation.latent.smoothness import smoothness
 from bydemo.evaluation.latent.steps import LatentSteps
 
 Progress = Callable[[str, int, int], None]
+FOLDER = "latent"
+"""Of its files, in a run's folder."""
+MAP, PROBES = "map.json", "probes.json"
 FEW = 3
 """Components of numbers that colour the map."""
 PARTS = ("probes", "neighbours", "smoothness", "dimensions", "map")
@@ -32,8 +35,9 @@ PARTS = ("probes", "neighbours", "smoothness", "dimensions", "map")
 def analyse(
     steps: LatentSteps, train: Sequence[int], judged: Sequence[int], *, seed: int = 0,
     permutations: int = PERMUTATIONS, progress: Progress | None = None,
-) -> tuple[dict[str, Any], dict[str, Any]]:  # fmt: skip
-    """The figures, and the map's points (a file of its own: `map_points`).
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:  # fmt: skip
+    """The figures, and what has a file of its own, by its name: MAP, the map's points (see
+    `map_points`), and PROBES, the sums by episode that each probe's figures rest on.
 
     train, judged: episode indices, apart. Probes are fitted on `train`; all else looks at the
     judged episodes alone.
@@ -55,6 +59,8 @@ def analyse(
     }  # fmt: skip
     said(PARTS[0], 0, len(PARTS))
     out["probes"] = probe(fitted, held_out, seed=seed)
+    sums = [{"target": t["target"], "classes": t["classes"], **t.pop(BY_EPISODE)}
+            for t in out["probes"]["targets"]]  # fmt: skip
     said(PARTS[1], 1, len(PARTS))
     thin = held_out.thinned(MOST_STEPS)
     out["neighbours"] = neighbour_block(thin, permutations=permutations, seed=seed)
@@ -67,7 +73,7 @@ def analyse(
     points = map_points(thin, found.pop("x"), found.pop("y"))
     out["map"] = found
     said(PARTS[4], len(PARTS), len(PARTS))
-    return out, points
+    return out, {MAP: points, PROBES: {"targets": sums}}
 
 
 def neighbour_block(

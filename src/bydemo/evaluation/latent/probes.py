@@ -26,6 +26,7 @@ NEIGHBOURS = 10
 CONSTANT = "constant"
 """The answer that looks at nothing: the training steps' mean or commonest class."""
 LINEAR, NEAREST = "linear", "nearest"
+BY_EPISODE = "by_episode"
 MOST_TRAINING, MOST_JUDGED = 6000, 8000
 """Steps that are fitted and judged; of more, every n-th of each episode."""
 
@@ -36,7 +37,8 @@ Answers = dict[str, NDArray[Any]]
 def probe(train: LatentSteps, judged: LatentSteps, *, seed: int = 0) -> dict[str, Any]:
     """The plain `probes` block, one of `targets` each with the figures of `constant` and, by
     representation and probe, of `representations`; `differences`: the judged representation's
-    figures minus each rival's, paired by episode."""
+    figures minus each rival's, paired by episode; `by_episode`: the judged representation's sums
+    by probe, and the `episodes` whose sums they are, from which another run's can be told apart."""
     groups = [g for g in _groups(train, judged) if len(g[0]) and len(g[1])]
     blocks = [block for group in groups for block in _probe_group(*group, seed)]
     order = [t.name for t in train.targets]
@@ -187,4 +189,8 @@ def _block(
             | {"penalty": chosen[name]} for name, kinds in sums.items()
         },
         "differences": gaps,
+        BY_EPISODE: {
+            "episodes": np.unique(judged.episode).tolist(),
+            **{kind: {n: v.tolist() for n, v in found.items()} for kind, found in ours.items()},
+        },
     }  # fmt: skip

@@ -180,21 +180,9 @@ _OFFSET = Group(
     axis=("steps ahead", 0.0),
     places={"offset-1": 1.0, "offset-2": 2.0},
 )
-_DATA = Group(
-    title="How much do more demonstrations help?",
-    varies="the share of the training episodes, each a part of the next",
-    why="Convolutions from scratch are hungry: we expect a clear loss at 30 % and a larger one at "
-    "10 %.",
-    ablations={
-        "data-10": Ablation(changes={"data.share": 0.1}, why="A tenth of the episodes."),
-        "data-30": Ablation(changes={"data.share": 0.3}, why="Three tenths."),
-    },
-    axis=("training episodes [%]", 100.0),
-    places={"data-10": 10.0, "data-30": 30.0},
-)
 GROUPS: Final[Mapping[str, Group]] = {
     "scaling": _SCALING, "rate": _RATE, "activation": _ACTIVATION, "inputs": _INPUTS,
-    "loss": _LOSS, "offset": _OFFSET, "data": _DATA,
+    "loss": _LOSS, "offset": _OFFSET,
 }  # fmt: skip
 ABLATIONS: Final[Mapping[str, Ablation]] = {
     name: ablation for group in GROUPS.values() for name, ablation in group.ablations.items()
@@ -203,7 +191,7 @@ ABLATIONS: Final[Mapping[str, Ablation]] = {
 
 def ablations(
     control: Arm, *, decides: str, also: tuple[str, ...] = (), acted: str | None = None,
-    groups: Collection[str] = tuple(GROUPS), judging: Judging | None = None,
+    groups: Collection[str] = tuple(GROUPS), judging: Judging | None = None, chapter: str = "",
 ) -> tuple[tuple[Arm, ...], tuple[Question, ...]]:  # fmt: skip
     """The arms of these groups on the control's recipe, dataset and seeds, and a question a group.
 
@@ -219,7 +207,8 @@ def ablations(
         if group.same_target or acted:
             chosen.append((group, decides if group.same_target else str(acted)))
     arms = [_arm(control, n, a, judging) for g, _ in chosen for n, a in g.ablations.items()]
-    return tuple(arms), tuple(_question(control, group, by, also) for group, by in chosen)
+    asked = (_question(control, group, by, also) for group, by in chosen)
+    return tuple(arms), tuple(replace(question, chapter=chapter) for question in asked)
 
 
 def _arm(control: Arm, name: str, ablation: Ablation, judging: Judging | None) -> Arm:

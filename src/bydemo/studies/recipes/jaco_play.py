@@ -17,6 +17,7 @@ from bydemo.models import (
     keyframe_policy,
     latent_policy,
     proprioception,
+    time_contrastive,
 )
 from bydemo.models import vae as variational
 from bydemo.studies.experiment import DataConfig, Experiment
@@ -112,6 +113,12 @@ def representation(spec: Spec) -> Experiment:
             optimiser="adamw", weight_decay=3e-2, clip=1.0, precision="bf16", ema=0.998,
         ),
     )  # fmt: skip
+
+
+def contrastive(spec: Spec) -> Experiment:
+    """The alternative to foreseeing: which frames of an episode lie close in time."""
+    base = representation(spec)
+    return dataclasses.replace(base, model=time_contrastive.Config())
 
 
 def representation_head(spec: Spec) -> Experiment:
