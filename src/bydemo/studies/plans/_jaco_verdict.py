@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from bydemo.studies.plan import Arm, Curve, Question, Ranking
@@ -81,13 +81,17 @@ def at(name: str, share: float) -> str:
 def policies(
     scale: Scale, preset: Preset, judging: Judging, seeds: tuple[int, ...]
 ) -> tuple[Arm, ...]:
-    """Every contestant at every share."""
+    """Every contestant at every share; the two that the verdict is about are filmed where labels
+    are fewest."""
+    few = min(scale.shares)
+    filmed = replace(judging, rollouts=replace(judging.rollouts, clips=1))
     return tuple(
         Arm(
             name=at(name, share), title=f"{one.title}, {round(100 * share)} %", dataset=JACO,
             seeds=seeds, after=one.after,
             work=TrainAndJudge(
-                recipe=one.recipe, judging=judging, input_field=_ENCODER if one.after else "",
+                recipe=one.recipe, input_field=_ENCODER if one.after else "",
+                judging=filmed if share == few and name in ("ours", "forward-head") else judging,
                 changes=scale.changes(
                     one.changes, pixels=one.pixels, epochs=one.epochs, share=share
                 ),
