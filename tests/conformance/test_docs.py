@@ -159,7 +159,8 @@ def test_the_options_of_an_example_exist(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    named = words[:2] if words[0] in ("record", "convert", "train") else words[:1]
+    leafs = ("record", "convert", "train", "study")
+    named = words[:2] if words[0] in leafs else words[:1]
     with pytest.raises(SystemExit) as left:
         main([*named, "--help"])
     signal.signal(signal.SIGTERM, before)

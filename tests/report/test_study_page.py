@@ -208,7 +208,7 @@ def test_shares_are_written_in_per_cent_and_their_differences_in_points():
 
 @pytest.mark.parametrize(
     ("path", "said"),
-    [("probe.latent.phase.linear.macro_f1", "41.2\u00a0%"),
+    [("probe.latent.phase.linear.accuracy", "41.2\u00a0%"),
      ("probe.latent.phase.nearest.accuracy", "41.2\u00a0%"),
      ("latent.kept.image", "41.2\u00a0%"), ("latent.purity.phase", "41.2\u00a0%"),
      ("probe.latent.distance.linear.r2", "0.412"), ("probe.latent.distance.linear.rmse", "0.412"),

@@ -15,6 +15,7 @@ from bydemo.studies import recipes
 from bydemo.studies.evidence import Evidence, findings, higher_is_better, scored
 from bydemo.studies.judging import judge_offline
 from bydemo.studies.run import train_run
+from bydemo.studies.work import Here, Judging, TrainAndJudge
 
 
 def block(returns: list[Any], success: list[Any] | None = None, **config: Any) -> dict[str, Any]:
@@ -116,6 +117,36 @@ def test_offline_figures_are_those_of_the_run_and_can_be_resampled(tmp_path: Pat
     assert plain.units == ()
 
 
+def test_what_a_representation_holds_is_read_with_its_episodes(tmp_path: Path) -> None:
+    small = write_dataset(tmp_path / "data", lengths=[12] * 20)
+    write_splits(small, make_split(small, "random"))
+    work = TrainAndJudge(
+        recipe="vae", judging=Judging(latent="test"),
+        changes={"data.view.size": 8, "training.epochs": 1, "model.latent": 6},
+    )  # fmt: skip
+    here = Here(folder=tmp_path / "run", seed=1, dataset=small.path)
+    stages = work.stages(here)
+    assert list(stages) == ["training", "latent"]
+    for stage in stages:
+        work.do(stage, here)
+    block = read_json(here.folder / "results.json")["latent"]
+    found = findings(here.folder, stages)
+    for target in block["probes"]["targets"]:
+        for name, kinds in target["representations"].items():
+            for kind in ("linear", "nearest"):
+                for figure, told in kinds[kind].items():
+                    evidence = found[f"probe.{name}.{target['target']}.{kind}.{figure}"]
+                    assert evidence.value == pytest.approx(told["value"])
+                    own = block["episodes"] if name == "latent" else 0
+                    assert len(evidence.units) == own
+    assert found["latent.active"].value == block["dimensions"]["active"]["value"]
+    assert found["latent.kl"].value == pytest.approx(block["dimensions"]["kl"]["total"]["value"])
+    assert found["latent.kept.image"].value == (
+        block["reconstruction"]["image"]["kept"]["value"])  # fmt: skip
+    assert "latent.purity.gripper" in found
+    assert not [name for name in findings(here.folder, ["training"]) if "latent" in name]
+
+
 def test_part_of_the_units() -> None:
     sums = {"value": np.array([1.0, 2, 6]), "count": np.ones(3)}
     whole = Evidence.of("abc", sums, lambda s: np.asarray(s["value"] / s["count"]))
@@ -128,6 +159,7 @@ def test_part_of_the_units() -> None:
     ("rollouts.push.return", True), ("rollouts.push.score", True), ("training.loss", False),
     ("offline.test.policy.velocity.rmse", False), ("offline.test.policy.gripper.macro_f1", True),
     ("rollouts.push.steps", False), ("parameters", False),
+    ("probe.latent.gripper.linear.macro_f1", True), ("probe.latent.pose.linear.rmse", False),
 ])  # fmt: skip
 def test_the_direction_of_a_figure(figure: str, higher: bool) -> None:
     assert higher_is_better(figure) is higher

@@ -13,7 +13,7 @@ import pytest
 from tests.studies.small_study import Config, Trick, plan
 
 from bydemo.core.errors import BydemoError
-from bydemo.studies.plan import Arm, Curve, Question, StudyPlan
+from bydemo.studies.plan import Arm, Chapter, Curve, Question, StudyPlan
 
 QUESTION = Question(title="q", varies="v", why="w", decides="training.loss", control="a",
                     arms=("b",))  # fmt: skip
@@ -42,6 +42,8 @@ def test_a_good_plan_is_accepted() -> None:
     ({"arms": (arm("a", seeds=(1,)), arm("b", seeds=(2,), after="a"))},
      "field 'arms.b.after': 'a' has no run with seed 2"),
     ({"questions": (replace(QUESTION, arms=("a",)),)}, "'a' is compared to itself in 'q'"),
+    ({"chapters": (Chapter(title="One"),), "questions": (replace(QUESTION, chapter="Two"),)},
+     "no chapter (of 'q') named 'Two'. Valid: One"),
     ({"floor": "a"}, "a score needs both a floor and a ceiling"),
     ({"floor": "a", "ceiling": "b"}, "'a' is trained; a score is measured between"),
 ])  # fmt: skip

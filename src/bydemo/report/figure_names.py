@@ -27,8 +27,6 @@ _LATENT = {
     "effective": "effective dimension",
     "kl": "KL of the latent [nats]",
 }
-_SHARES = ("macro_f1", "accuracy")
-"""Figures of probes that are written in per cent."""
 _TRAINING = {
     "loss": "validation loss",
     "training_loss": "training loss",
@@ -141,7 +139,7 @@ def _probe(path: str, rest: str) -> FigureName:
     title = f"{spoken(target)}, {_PROBES.get(probe, spoken(probe))}, {measure(f'.{kind}').title}"
     if representation != JUDGED:
         title = f"{title}, of {spoken(representation)}"
-    return FigureName(path=path, title=title, percent=kind in _SHARES)
+    return FigureName(path=path, title=title, percent=kind == "accuracy")
 
 
 def _latent(path: str, rest: str) -> FigureName:
