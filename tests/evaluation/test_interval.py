@@ -40,6 +40,23 @@ def test_each_resample_draws_as_many_episodes_as_there_are():
     assert (counts.sum(axis=1) == 7).all()
     assert np.array_equal(counts, resample_counts(7, seed=3))
     assert not np.array_equal(counts, resample_counts(7, seed=4))
+    assert not counts.flags.writeable  # it is handed out again
+
+
+def test_draws_in_which_a_figure_is_undefined_are_left_out_of_its_interval():
+    sums = {"hits": np.array([1.0, 0.0, 0.0, 3.0]), "there": np.array([2.0, 0.0, 0.0, 3.0])}
+
+    def figures(found):
+        with np.errstate(invalid="ignore"):
+            return {"rate": found["hits"] / found["there"], "hits": found["hits"]}
+
+    found = bootstrap(sums, figures)
+    counts = resample_counts(4)
+    drawn = figures({name: counts @ values for name, values in sums.items()})
+    assert np.isnan(drawn["rate"]).any()
+    for name, values in drawn.items():
+        low, high = np.quantile(values[np.isfinite(values)], [0.025, 0.975])
+        assert (found[name].low, found[name].high) == pytest.approx((low, high), abs=0)
 
 
 def mean_of(sums):

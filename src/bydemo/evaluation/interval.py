@@ -5,6 +5,7 @@ Steps of one episode resemble each other, so every interval here counts episodes
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,11 +49,17 @@ def wilson(successes: int, n: int) -> Interval:
     return Interval(value=rate, low=low, high=high)
 
 
+@functools.lru_cache(maxsize=16)  # many figures are of the same episodes, and a draw costs 10 ms
 def resample_counts(episodes: int, *, seed: int = 0, resamples: int = RESAMPLES) -> Floats:
-    """(resamples, episodes): how often each episode is drawn, with replacement; rows sum to it."""
+    """(resamples, episodes): how often each episode is drawn, with replacement; rows sum to it.
+
+    Read-only: who asks for the same draw gets the same array.
+    """
     generator = np.random.default_rng(seed)
     drawn = generator.multinomial(episodes, np.full(episodes, 1 / episodes), size=resamples)
-    return drawn.astype(np.float64)
+    counts = drawn.astype(np.float64)
+    counts.setflags(write=False)
+    return counts
 
 
 Figures = Callable[[Sums], Mapping[str, Floats]]
@@ -72,16 +79,34 @@ def bootstrap(sums: Sums, figures: Figures, *, seed: int = 0) -> dict[str, Inter
         nan = math.nan
         return {n: Interval(value=float(v), low=nan, high=nan) for n, v in values.items()}
     drawn = figures(resampled(sums, resample_counts(episodes, seed=seed)))
-    return {n: _percentile(float(values[n]), drawn[n]) for n in values}
+    return _percentiles({n: float(v) for n, v in values.items()}, drawn)
 
 
-def _percentile(value: float, drawn: Floats) -> Interval:
-    defined = drawn[np.isfinite(drawn)]
-    if not math.isfinite(value) or len(defined) < 2:
-        return Interval(value=value, low=math.nan, high=math.nan)
+def _percentiles(values: Mapping[str, float], drawn: Mapping[str, Floats]) -> dict[str, Interval]:
+    """Each value between the percentiles of what was drawn (R,), of which NaN are left out."""
+    found = dict.fromkeys(values, (math.nan, math.nan))
+    whole = []
+    for name, value in values.items():
+        defined = drawn[name][np.isfinite(drawn[name])]
+        if not math.isfinite(value) or len(defined) < 2:
+            continue
+        if len(defined) == len(drawn[name]):
+            whole.append(name)
+        else:
+            found[name] = _tails(defined)
+    if whole:  # in one call, which costs more than its sorting
+        lows, highs = _tails(np.stack([drawn[n] for n in whole]))
+        found |= dict(zip(whole, zip(lows, highs, strict=True), strict=True))
+    return {
+        n: Interval(value=values[n], low=float(low), high=float(high))
+        for n, (low, high) in found.items()
+    }
+
+
+def _tails(drawn: Floats) -> Any:
+    """(2, ...) the bounds of the middle LEVEL of (..., R)."""
     tail = (1 - LEVEL) / 2
-    low, high = np.quantile(defined, [tail, 1 - tail])
-    return Interval(value=value, low=float(low), high=float(high))
+    return np.quantile(drawn, [tail, 1 - tail], axis=-1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,9 +150,9 @@ def paired_bootstrap(
         counts = resample_counts(n, seed=seed)
         a, b = figures(resampled(ours, counts)), figures(resampled(theirs, counts))
         gaps = {name: a[name] - b[name] for name in shared}
+    intervals = _percentiles({name: float(mine[name] - other[name]) for name in shared}, gaps)
     out = {}
-    for name in shared:
-        found = _percentile(float(mine[name] - other[name]), gaps[name])
+    for name, found in intervals.items():
         words = verdict(
             found.low, found.high, n, higher_is_better=not lower_is_better(name), of="episodes"
         )
