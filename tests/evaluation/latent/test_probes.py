@@ -125,3 +125,16 @@ def test_neighbours_are_the_nearest_and_never_of_the_own_key():
     found = nearest(base, base, 3, (keys, keys))
     assert not (keys[found] == keys[:, None]).any()
     assert (nearest(base[:5], base[:5], 3, (keys[:5], keys[:5])) == -1).all()
+
+
+@pytest.mark.parametrize("rows", [159, 160, 161, 1003])
+def test_neighbours_are_the_nearest_however_many_there_are(rows):
+    generator = np.random.default_rng(rows)
+    base, asked = generator.normal(size=(rows, 3)), generator.normal(size=(40, 3))
+    distance = np.linalg.norm(asked[:, None] - base, axis=2)
+    np.testing.assert_array_equal(nearest(asked, base, 10), distance.argsort(axis=1)[:, :10])
+    keys = generator.integers(0, 9, rows)
+    distance = np.linalg.norm(base[:, None] - base, axis=2)
+    distance[keys[:, None] == keys] = np.inf
+    found = nearest(base, base, 10, (keys, keys))
+    np.testing.assert_array_equal(found, distance.argsort(axis=1)[:, :10])

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bydemo.evaluation.episode_sums import Floats, Sums
 from bydemo.evaluation.interval import bootstrap
@@ -20,6 +21,8 @@ from bydemo.evaluation.latent.steps import Ints, LatentSteps, Target
 
 NEIGHBOURS = 10
 PERMUTATIONS = 1000
+BLOCK = 64
+"""Permutations that are held at a time."""
 OTHER, ANY = "other_episodes", "any_episode"
 
 
@@ -92,37 +95,42 @@ def permuted_purity(
 ) -> Floats:
     """(permutations,) the purity of as many unrelated labels of the same kind."""
     generator = np.random.default_rng(seed)
-    known = graph.neighbours >= 0
-    pairs = int(known.sum())
+    pairs = int((graph.neighbours >= 0).sum())
     if not pairs or steps.episodes < 2:
         return np.zeros(0)
-    out = np.zeros(permutations)
-    draw = _Permuter(steps.where, labels)
-    for i in range(permutations):
-        drawn = draw(generator)
-        out[i] = (_same(drawn, graph.neighbours) & known).sum() / pairs
-    return out
+    classes, known = np.unique(labels, return_inverse=True)
+    narrow = known.astype(np.min_scalar_type(len(classes)))  # a byte a label is quick to compare
+    draw = _Permuter(steps.where, narrow)
+    same = np.zeros(permutations, np.int64)
+    for start in range(0, permutations, BLOCK):
+        block = same[start : start + BLOCK]
+        # One row more, of a label that nothing has, is what a missing neighbour (-1) points at.
+        drawn = np.full((len(labels) + 1, len(block)), len(classes), narrow.dtype)
+        for i in range(len(block)):
+            drawn[:-1, i] = draw(generator)
+        for column in graph.neighbours.T:
+            block += (drawn[column] == drawn[:-1]).sum(axis=0)
+    return same / pairs
 
 
 class _Permuter:
     """Draws labels (N,) that have nothing to do with the steps but keep their make-up."""
 
-    def __init__(self, where: Ints, labels: Ints) -> None:
-        self.labels, self.episodes = labels, int(where.max()) + 1
-        self.where = where
-        self.rows = [np.flatnonzero(where == e) for e in range(self.episodes)]
-        first = np.array([labels[rows[0]] for rows in self.rows])
+    def __init__(self, where: Ints, labels: NDArray[Any]) -> None:
+        self.where, self.episodes = where, int(where.max()) + 1
+        self.rows = np.argsort(where, kind="stable")  # episode by episode
+        self.runs = np.split(labels[self.rows], np.cumsum(np.bincount(where))[:-1])
+        first = np.array([run[0] for run in self.runs])
         self.fixed = first if np.array_equal(first[where], labels) else None
 
-    def __call__(self, generator: np.random.Generator) -> Ints:
+    def __call__(self, generator: np.random.Generator) -> NDArray[Any]:
         order = generator.permutation(self.episodes)
         if self.fixed is not None:
-            drawn: Ints = self.fixed[order][self.where]
-            return drawn
-        laid = np.concatenate([self.labels[self.rows[e]] for e in order])
+            return np.asarray(self.fixed[order][self.where])
+        laid = np.concatenate([self.runs[e] for e in order])
         out = np.empty_like(laid)
         # In order of the steps as they lie, whatever the episodes' own order is.
-        out[np.concatenate(self.rows)] = np.roll(laid, int(generator.integers(len(laid))))
+        out[self.rows] = np.roll(laid, int(generator.integers(len(laid))))
         return out
 
 
