@@ -42,27 +42,46 @@ def scaler(places: NDArray[Any]) -> Affine:
 
 def fit_ridge(x: Floats, y: Floats, choosing: NDArray[np.bool_]) -> tuple[Predict, float]:
     """From standardised (N, D) to (N, T) numbers; also the penalty that was chosen."""
-    fitted, kept = ~choosing, choosing
-    if not kept.any():
-        kept = fitted
-    maps = _ridge(x[fitted], y[fitted])
-    errors = [float(((maps(penalty)(x[kept]) - y[kept]) ** 2).sum()) for penalty in RIDGE_PENALTIES]
-    best = RIDGE_PENALTIES[int(np.argmin(errors))]
-    return _ridge(x, y)(best), best
+    return Ridge(x, choosing).fit(y)
 
 
-def _ridge(x: Floats, y: Floats) -> Callable[[float], Predict]:
-    """A family of maps by penalty, which share one eigendecomposition."""
-    x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
-    centred = x - x_mean
-    values, vectors = np.linalg.eigh(centred.T @ centred / len(x))
-    turned = vectors.T @ (centred.T @ (y - y_mean) / len(x))
+class Ridge:
+    """`fit_ridge` for many targets of the same inputs (N, D), which share the costly part."""
 
-    def of(penalty: float) -> Predict:
-        weights = vectors @ (turned / (np.maximum(values, 0.0) + penalty)[:, None])
-        return lambda asked: (asked - x_mean) @ weights + y_mean
+    def __init__(self, x: Floats, choosing: NDArray[np.bool_]) -> None:
+        self.fitted = ~choosing
+        self.kept = choosing if choosing.any() else self.fitted
+        self.asked = x[self.kept]
+        self.part, self.whole = _Decomposed(x[self.fitted]), _Decomposed(x)
 
-    return of
+    def fit(self, y: Floats) -> tuple[Predict, float]:
+        """From standardised (N, D) to (N, T) numbers; also the penalty that was chosen."""
+        maps, truth = self.part.maps(y[self.fitted]), y[self.kept]
+        errors = [
+            float(((maps(penalty)(self.asked) - truth) ** 2).sum()) for penalty in RIDGE_PENALTIES
+        ]
+        best = RIDGE_PENALTIES[int(np.argmin(errors))]
+        return self.whole.maps(y)(best), best
+
+
+class _Decomposed:
+    """Inputs (N, D) with the one eigendecomposition that all targets and all penalties need."""
+
+    def __init__(self, x: Floats) -> None:
+        self.mean = x.mean(axis=0)
+        self.centred = x - self.mean
+        self.values, self.vectors = np.linalg.eigh(self.centred.T @ self.centred / len(x))
+
+    def maps(self, y: Floats) -> Callable[[float], Predict]:
+        """The family of maps to (N, T) by penalty."""
+        y_mean = y.mean(axis=0)
+        turned = self.vectors.T @ (self.centred.T @ (y - y_mean) / len(y))
+
+        def of(penalty: float) -> Predict:
+            weights = self.vectors @ (turned / (np.maximum(self.values, 0.0) + penalty)[:, None])
+            return lambda asked: (asked - self.mean) @ weights + y_mean
+
+        return of
 
 
 def fit_logistic(x: Floats, labels: Ints, choosing: NDArray[np.bool_]) -> tuple[Predict, float]:
