@@ -37,6 +37,19 @@ def test_a_linear_law_is_found_exactly():
     np.testing.assert_allclose(np.exp(said.log_probabilities[0]).sum(axis=1), 1)
 
 
+def test_a_regression_that_is_remembered_is_that_of_its_own_steps():
+    generator = np.random.default_rng(1)
+    known = generator.normal(size=(300, 2))
+    field, first, rows = point_task.SPEC.action, np.zeros(300, int), np.arange(300)
+    said = []
+    for column in (0, 1, 0):
+        action = np.concatenate([np.zeros((300, 2)), known[:, [column]] > 0], axis=1)
+        steps = Steps.of(field, first, rows, action)
+        said.append(baselines.linear(field, steps, known, known))
+        assert (said[-1].labels == steps.labels).mean() > 0.95
+    np.testing.assert_array_equal(said[0].log_probabilities[0], said[2].log_probabilities[0])
+
+
 def test_a_class_the_training_steps_lack_is_not_impossible(splits):
     train, judged = splits
     assert not (train.steps.labels == 0).any()  # the expert never opens its hand

@@ -7,6 +7,7 @@ of a linear model on several steps where the action is the measured change of th
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -214,18 +215,26 @@ def linear(field: Field, train: Steps, known: Floats, asked: Floats) -> Predicti
 
 def _logistic(known: Floats, labels: Ints, asked: Floats, classes: int) -> Floats:
     """(N, S) log probabilities; classes that the training steps lack keep a trace."""
-    from sklearn.linear_model import LogisticRegression
-
     present = np.unique(labels)
     trace = _SMOOTHING / (len(labels) + _SMOOTHING * classes)
     out = np.full((len(asked), classes), trace)
     if len(present) == 1:
         out[:, present[0]] = 1.0
     else:
-        fitted: Any = LogisticRegression(max_iter=1000).fit(known, labels)
+        fitted = _fitted(known.tobytes(), labels.astype(np.int64).tobytes())
         out[:, present] = np.maximum(fitted.predict_proba(asked), 1e-12)
     logs: Floats = np.log(out / out.sum(axis=1, keepdims=True))
     return logs
+
+
+@functools.lru_cache(maxsize=8)  # each split of a run, and each run, asks for the same few fits
+def _fitted(known: bytes, labels: bytes) -> Any:
+    """The regression of labels (N,), int64, on inputs (N, D), float64; both by their content."""
+    from sklearn.linear_model import LogisticRegression
+
+    classes = np.frombuffer(labels, np.int64)
+    rows = np.frombuffer(known, np.float64).reshape(len(classes), -1)
+    return LogisticRegression(max_iter=1000).fit(rows, classes)
 
 
 def _log_frequencies(labels: Ints, classes: int) -> Floats:
