@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,8 @@ def estimate(runs: Runs) -> Estimate:
     """The figure of one arm."""
     units = _shared(list(runs.values()))
     found = {seed: evidence.at(units) for seed, evidence in runs.items()}
-    return _combine({seed: e.value for seed, e in found.items()}, _reach(found, units), units)
+    made = _combine({seed: e.value for seed, e in found.items()}, _reach(found, units), units)
+    return _within(made, 0.0, 1.0) if all(e.rate for e in found.values()) else made
 
 
 def difference(ours: Runs, theirs: Runs) -> Estimate | str:
@@ -77,7 +78,8 @@ def difference(ours: Runs, theirs: Runs) -> Estimate | str:
         return "the two were not judged on the same episodes"
     cut = {seed: (a.at(units), b.at(units)) for seed, (a, b) in pairs.items()}
     values = {seed: a.value - b.value for seed, (a, b) in cut.items()}
-    return _combine(values, _reach_between(cut, units), units)
+    made = _combine(values, _reach_between(cut, units), units)
+    return _within(made, -1.0, 1.0) if all(a.rate and b.rate for a, b in cut.values()) else made
 
 
 def words(found: Estimate, *, higher: bool) -> str:
@@ -117,6 +119,11 @@ def _shared(evidence: Sequence[Evidence]) -> tuple[Hashable, ...]:
     """The units that all have, in the first one's order."""
     common = set.intersection(*(set(e.units) for e in evidence))
     return tuple(unit for unit in evidence[0].units if unit in common)
+
+
+def _within(found: Estimate, least: float, most: float) -> Estimate:
+    """What a rate, or the difference of two, cannot be is left out of its interval."""
+    return replace(found, low=max(found.low, least), high=min(found.high, most))
 
 
 def _combine(

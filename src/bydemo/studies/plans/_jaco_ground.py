@@ -67,7 +67,7 @@ class Scale:
 
 SCALES: Final[Mapping[Preset, Scale]] = {
     "quick": Scale(
-        pictures=56, foresight=56, policy=3, ours=6, autoencoder=8, representation=6, trials=8,
+        pictures=56, foresight=56, policy=3, ours=6, autoencoder=30, representation=6, trials=8,
         episodes=600, rollouts=12, max_steps=SHORT,
     ),
     "full": Scale(

@@ -34,10 +34,9 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "vae-masked": Option(
         changes={"model.masked": 0.3},
         why="One modality has to be told from the other, so the latent holds what they share.",
-        quick=True,
     ),
     "vae-image": Option(
-        changes={"model.modalities": ["image"]}, why="Pictures alone.", quick=True
+        changes={"model.modalities": ["image"]}, why="Pictures alone."
     ),
     "vae-proprioception": Option(
         changes={"model.modalities": ["proprioception"], "data.view.cameras": []},
