@@ -127,6 +127,21 @@ def test_an_arm_without_training_stands_beside_every_seed() -> None:
     assert words(both, higher=True) == "better"
 
 
+def test_the_interval_of_a_rate_holds_nothing_that_a_rate_cannot_be() -> None:
+    few, most = ([1.0] * n + [0.0] * (12 - n) for n in (1, 11))
+    low, high = ({1: means(v, rate=True), 2: means(few, rate=True), 3: means(most, rate=True)}
+                 for v in (few, most))  # fmt: skip
+    for runs in (low, high):
+        found = estimate(runs)
+        assert (found.low, found.high) == (0.0, 1.0)  # Student's alone is wider
+    gap = difference({1: means(most, rate=True), 2: means(few, rate=True)},
+                     {1: means(few, rate=True), 2: means(few, rate=True)})  # fmt: skip
+    assert not isinstance(gap, str)
+    assert (gap.low, gap.high) == (-1.0, 1.0)
+    plain = estimate({1: means(few), 2: means(few), 3: means(most)})
+    assert plain.low < 0
+
+
 def test_a_rate_of_all_or_none_is_not_certain() -> None:
     found = estimate({s: means(np.ones(100), rate=True) for s in (1, 2, 3)})
     assert found.high == 1.0

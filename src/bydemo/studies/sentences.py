@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+_NOTHING = 1e-12
+"""Differences below are what is left of sums that cancel."""
+
 
 def conclusion(ours: str, control: str, figure: str, effect: Mapping[str, Any]) -> str:
     """A sentence on what the deciding figure says of an arm beside its control."""
@@ -12,6 +15,7 @@ def conclusion(ours: str, control: str, figure: str, effect: Mapping[str, Any]) 
     if "problem" in found:
         return f"{ours} against {control}: nothing to compare, {found['problem']}."
     gap, low, high = (found[name] for name in ("value", "low", "high"))
+    gap = 0.0 if abs(gap) < _NOTHING else gap
     if verdict in ("better", "worse"):
         return (
             f"{ours} is {verdict} than {control}: {figure} {gap:+.4g} ({low:+.4g} to {high:+.4g}), "

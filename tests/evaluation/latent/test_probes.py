@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.evaluation.latent.made import LATENT, NOISE, halves, made
 
-from bydemo.evaluation.latent.linear import Ridge, choosing_rows, fit_ridge
+from bydemo.evaluation.latent.linear import Ridge, choosing_rows
 from bydemo.evaluation.latent.nearest import nearest
 from bydemo.evaluation.latent.probes import probe
 from bydemo.evaluation.latent.steps import LatentSteps, Target
@@ -113,7 +113,7 @@ def test_the_penalty_is_chosen_on_episodes_that_were_not_fitted():
     choosing = choosing_rows(where, 0)
     assert 0 < choosing.sum() < 80
     assert len(np.unique(where[choosing])) == 2
-    assert fit_ridge(x, y, choosing)[1] == 1.0
+    assert Ridge(x, choosing).fit(y)[1] == 1.0
 
 
 def test_targets_that_share_their_inputs_are_fitted_as_each_alone():
@@ -122,7 +122,7 @@ def test_targets_that_share_their_inputs_are_fitted_as_each_alone():
     ridge = Ridge(x, choosing)
     for width in (1, 3):
         y = x[:, :width] + generator.normal(size=(60, width))
-        together, alone = ridge.fit(y), fit_ridge(x, y, choosing)
+        together, alone = ridge.fit(y), Ridge(x, choosing).fit(y)
         assert together[1] == alone[1]
         np.testing.assert_array_equal(together[0](x), alone[0](x))
 

@@ -40,13 +40,9 @@ def scaler(places: NDArray[Any]) -> Affine:
     return fit_affine(measure([places]), "standardise")
 
 
-def fit_ridge(x: Floats, y: Floats, choosing: NDArray[np.bool_]) -> tuple[Predict, float]:
-    """From standardised (N, D) to (N, T) numbers; also the penalty that was chosen."""
-    return Ridge(x, choosing).fit(y)
-
-
 class Ridge:
-    """`fit_ridge` for many targets of the same inputs (N, D), which share the costly part."""
+    """Ridge regressions from standardised inputs (N, D) to many targets, which share the costly
+    part."""
 
     def __init__(self, x: Floats, choosing: NDArray[np.bool_]) -> None:
         self.fitted = ~choosing

@@ -18,7 +18,7 @@ from bydemo.core.fields import Part
 from bydemo.evaluation.classification import confusion_figures
 from bydemo.evaluation.episode_sums import Floats, Sums
 from bydemo.evaluation.interval import bootstrap, paired_bootstrap
-from bydemo.evaluation.latent.linear import choosing_rows, fit_logistic, fit_ridge, scaler
+from bydemo.evaluation.latent.linear import Ridge, choosing_rows, fit_logistic, scaler
 from bydemo.evaluation.latent.nearest import nearest
 from bydemo.evaluation.latent.steps import Ints, LatentSteps, Target
 
@@ -84,6 +84,7 @@ def _answers(
     scale = scaler(base)
     x, x_asked = (scale.encode(v).astype(np.float64) for v in (base, asked))
     choosing = choosing_rows(train.where, seed)
+    ridge = Ridge(x, choosing)
     neighbours = nearest(asked, base, min(NEIGHBOURS, len(train)))
     out: dict[str, Answers] = {LINEAR: {}, NEAREST: {}}
     for target in train.targets:
@@ -93,7 +94,7 @@ def _answers(
             near = _votes(labels[neighbours], len(target.classes))
         else:
             numbers = target.values.astype(np.float64)
-            predict, penalty = fit_ridge(x, numbers, choosing)
+            predict, penalty = ridge.fit(numbers)
             near = numbers[neighbours].mean(axis=1)
         out[LINEAR][target.name] = predict(x_asked)
         out[NEAREST][target.name] = near
