@@ -133,7 +133,7 @@ def test_data_that_will_not_do(tmp_path: Path) -> None:
     with pytest.raises(InputError) as raised:
         jaco_play.plan(jaco_play.Config(data=bare.path))
     assert str(raised.value) == (
-        f"{bare.path}: field 'splits': has no part 'train', which the study needs (it has: none)"
+        f"{bare.path}, field 'splits': has no part 'train', which the study needs (it has: none)"
     )
     with pytest.raises(InputError, match="field 'rollouts': is 0, expected at least 1"):
         jaco_play.Config(rollouts=0)
@@ -143,7 +143,7 @@ def test_data_that_will_not_do(tmp_path: Path) -> None:
 def test_its_small_twin_goes_from_nothing_to_the_page(tmp_path: Path) -> None:
     options = jaco_play.Config(preset="debug", seeds=1)
     study = tmp_path / "s"
-    results = run_study(jaco_play.plan(options), study, options=options, workers=0)
+    results = run_study(jaco_play.plan(options), study, options=options, workers=2)
     assert results["jobs"]["failed"] == 0
     assert results["complete"]
     arms = {arm["name"]: arm for arm in results["arms"]}
