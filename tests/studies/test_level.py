@@ -13,10 +13,9 @@ from bydemo.studies.level import Level, reached, samples_to
 HALF = Level(part="cross_entropy", at_most=0.5)
 
 
-def run(folder: Path, *losses: float, part: str = "cross_entropy", batch: int | None = 64) -> Path:
+def run(folder: Path, *losses: float, part: str = "cross_entropy") -> Path:
     folder.mkdir()
-    training = {} if batch is None else {"batch_size": batch}
-    write_json(folder / "results.json", {"experiment": {"training": training}})
+    write_json(folder / "results.json", {"experiment": {"training": {"batch_size": 64}}})
     for number, loss in enumerate(losses, start=1):
         row = {"step": 10 * number, "parts": {part: loss}}
         # The training loss is lower, and no part in it.
@@ -28,7 +27,7 @@ def run(folder: Path, *losses: float, part: str = "cross_entropy", batch: int | 
 def test_the_first_time_that_validation_is_there(tmp_path: Path) -> None:
     assert samples_to(run(tmp_path / "a", 0.9, 0.5, 0.7, 0.4), HALF) == 20 * 64
     assert samples_to(run(tmp_path / "b", 0.9, 0.6), HALF) is None
-    assert samples_to(tmp_path / "none", HALF) is None
+    assert samples_to(run(tmp_path / "untrained"), HALF) is None
 
 
 def test_another_part_of_the_loss_says_nothing(tmp_path: Path) -> None:

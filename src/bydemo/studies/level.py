@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,24 +27,17 @@ class Level:
 
 
 def samples_to(run: Path, level: Level) -> int | None:
-    """Training samples seen when validation first was at the level, an upper bound since it is
-    looked at once a round; None if it never was, or where nothing of the kind was measured."""
-    path = run / METRICS
-    if not path.exists():
-        return None
-    experiment = read_json(run / RESULTS).get("experiment") or {}
-    batch = (experiment.get("training") or {}).get("batch_size")
-    for row in read_lines(path):
-        value = (row.get("parts") or {}).get(level.part)
-        if row.get("kind") == "validation" and value is not None and value <= level.at_most:
-            return None if batch is None else int(row["step"]) * int(batch)
-    return None
+    """Training samples that a finished run had seen when its validation was first at the level, an
+    upper bound since it is looked at once a round; None if it never was."""
+    batch = int(read_json(run / RESULTS)["experiment"]["training"]["batch_size"])
+    there = (step for step, value in _validated(run, level.part) if value <= level.at_most)
+    return next((step * batch for step in there), None)
 
 
 def reached(runs: Sequence[Path], level: Level) -> dict[str, Any] | None:
     """Of an arm's finished runs: how many reached the level, and the mean of the samples that these
     needed; None where none is trained towards it."""
-    if not any(_has(run, level) for run in runs):
+    if not any(True for run in runs for _ in _validated(run, level.part)):
         return None
     found = [samples_to(run, level) for run in runs]
     known = [samples for samples in found if samples is not None]
@@ -52,9 +45,9 @@ def reached(runs: Sequence[Path], level: Level) -> dict[str, Any] | None:
             "samples": sum(known) / len(known) if known else None}  # fmt: skip
 
 
-def _has(run: Path, level: Level) -> bool:
-    if not (run / METRICS).exists():
-        return False
-    rows: list[Mapping[str, Any]] = [r for r in read_lines(run / METRICS)
-                                     if r.get("kind") == "validation"]  # fmt: skip
-    return any(level.part in (row.get("parts") or {}) for row in rows)
+def _validated(run: Path, part: str) -> Iterator[tuple[int, float]]:
+    """Step and value of this part of the validation loss, in order; nothing of a run without."""
+    for row in read_lines(run / METRICS) if (run / METRICS).exists() else ():
+        value = (row.get("parts") or {}).get(part)
+        if row.get("kind") == "validation" and value is not None:
+            yield int(row["step"]), float(value)
